@@ -1,0 +1,71 @@
+"""Tidegate: gated recurrent networks for time and sequences.
+
+Every public name is imported on first use, so that ``import tidegate`` costs next to nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tidegate import data, errors, kernels, metrics, nn, specs, training
+    from tidegate.data import Arrays, Batches, ContinuousBatches, datasets, sliding_windows
+    from tidegate.forecast import Forecaster
+    from tidegate.specs import Columns, Optimizer, Recurrent, Scaling, Training
+    from tidegate.training import (
+        BackupAndRestore,
+        Callback,
+        CSVLogger,
+        EarlyStopping,
+        History,
+        LearningRateScheduler,
+        ModelCheckpoint,
+        ReduceLROnPlateau,
+        TensorBoard,
+        TerminateOnNaN,
+        train,
+    )
+
+__version__ = "0.1.0"
+
+_MODULES = ("data", "errors", "kernels", "metrics", "nn", "specs", "training")
+_HOMES = {
+    "tidegate.data": ("Arrays", "Batches", "ContinuousBatches", "datasets", "sliding_windows"),
+    "tidegate.forecast": ("Forecaster",),
+    "tidegate.specs": ("Columns", "Optimizer", "Recurrent", "Scaling", "Training"),
+    "tidegate.training": (
+        "BackupAndRestore",
+        "CSVLogger",
+        "Callback",
+        "EarlyStopping",
+        "History",
+        "LearningRateScheduler",
+        "ModelCheckpoint",
+        "ReduceLROnPlateau",
+        "TensorBoard",
+        "TerminateOnNaN",
+        "train",
+    ),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [  # noqa: PLE0604, RUF022 - the list is built so that a name cannot be in one place only
+    "__version__",
+    *_MODULES,
+    *_HOME_OF,
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return importlib.import_module(f"tidegate.{name}")
+    if name in _HOME_OF:
+        value = getattr(importlib.import_module(_HOME_OF[name]), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module 'tidegate' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,52 @@
+"""The description of the scaling inside a window."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from tidegate.errors import SpecError
+from tidegate.specs import checks
+
+__all__ = ["LOCATIONS", "METHODS", "TRANSFORMS", "Scaling"]
+
+TRANSFORMS = ("identity", "log", "log1p", "boxcox")
+METHODS = ("standard", "minmax", "robust", "mean", "difference", "none")
+LOCATIONS = ("centre", "last", "season")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Scaling:
+    """What happens to values between a table and a network, and backwards to the network's outputs.
+
+    First ``transform``, elementwise and monotone; then ``(x − loc) / scale``, with both taken from the observed
+    context of the same window and of nothing else.
+
+    Parameters
+    ----------
+    transform
+        ``"identity"``, ``"log"`` (values > 0), ``"log1p"`` (values > −1) or ``"boxcox"`` (Box & Cox, 1964;
+        values > 0).
+    power
+        Box–Cox's λ; ``None`` fits it on the training rows. Only with ``transform="boxcox"``.
+    method
+        ``loc`` and ``scale`` of a window: ``"standard"`` (mean, standard deviation), ``"minmax"`` (minimum, range),
+        ``"robust"`` (median, interquartile range), ``"mean"`` (0, mean magnitude), ``"difference"`` (mean, mean
+        magnitude of the seasonal difference, MASE's scale) or ``"none"`` (0, 1).
+    output
+        What an output is measured from: ``"centre"`` (the ``loc`` above), ``"last"`` (the last observed value) or
+        ``"season"`` (the value a season before: the last observed season, repeated).
+    """
+
+    transform: str = "identity"
+    power: float | None = None
+    method: str = "standard"
+    output: str = "last"
+
+    def __post_init__(self) -> None:
+        checks.one_of("transform", self.transform, TRANSFORMS)
+        checks.one_of("method", self.method, METHODS)
+        checks.one_of("output", self.output, LOCATIONS)
+        if self.power is not None:
+            checks.number("power", self.power)
+            if self.transform != "boxcox":
+                raise SpecError(f"power belongs to transform='boxcox'; transform is {self.transform!r}")
