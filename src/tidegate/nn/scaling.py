@@ -1,0 +1,151 @@
+"""Scaling inside a window: what a network may know of the level and the spread of its series.
+
+Everything here is computed from the observed context of the window itself. A new series needs no stored scaler, and
+nothing from outside the window can leak into it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import torch
+from torch import Tensor, nn
+
+from tidegate.nn.transforms import Transform, make_transform
+from tidegate.specs import Scaling
+
+__all__ = ["WindowScale", "WindowScaling"]
+
+# A window that does not vary still needs a scale that its errors can be measured in.
+_RELATIVE_FLOOR = 1e-4
+_ABSOLUTE_FLOOR = 1e-12
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class WindowScale:
+    """The affine map of each window, taken after the transform.
+
+    ``scaled = (transform(values) − loc) / scale``
+    """
+
+    transform: Transform
+    loc: Tensor  # float64 [batch, 1, target]
+    scale: Tensor  # float64 [batch, 1, target], positive
+
+    def encode(self, values: Tensor, observed: Tensor) -> Tensor:
+        """Scale ``values`` [batch, time, target]; unobserved places become 0, the centre of the window."""
+        safe = torch.where(observed, values.double(), 1.0)  # 1 lies in the domain of every transform
+        return torch.where(observed, (self.transform.forward(safe) - self.loc) / self.scale, 0.0)
+
+    def decode(self, scaled: Tensor) -> Tensor:
+        """Undo the scaling of ``scaled`` [batch, time, target]; the result is float64, in the units of the input."""
+        return self.transform.inverse(scaled.double() * self.scale + self.loc)
+
+
+class WindowScaling(nn.Module):
+    """Find each window's `WindowScale`, and what its outputs are measured from.
+
+    Parameters
+    ----------
+    spec
+        Transform, method and output location.
+    season
+        Steps of a season, for ``method="difference"`` and ``output="season"``; 1 for none.
+    power
+        Box–Cox's λ where the spec leaves it to be fitted.
+
+    Notes
+    -----
+    Statistics are float64 whatever the network's precision, also under autocast. A constant window gets a floor
+    of 1e-4 of its magnitude as its scale.
+    """
+
+    def __init__(self, spec: Scaling, *, season: int = 1, power: float | None = None) -> None:
+        super().__init__()
+        self.spec = spec
+        self.season = season
+        self.transform = make_transform(spec.transform, spec.power if spec.power is not None else power)
+
+    def forward(self, values: Tensor, observed: Tensor) -> WindowScale:
+        """Measure the context.
+
+        Parameters
+        ----------
+        values
+            [batch, context, target], in the units of the input.
+        observed
+            bool, of the same shape; False where there is no value.
+        """
+        safe = torch.where(observed, values.double(), 1.0)
+        transformed = torch.where(observed, self.transform.forward(safe), 0.0)
+        loc, scale = self._measure(transformed, observed)
+        magnitude = transformed.abs().sum(1, keepdim=True) / _count(observed)
+        floor = (magnitude * _RELATIVE_FLOOR).clamp_min(_ABSOLUTE_FLOOR)
+        return WindowScale(transform=self.transform, loc=loc, scale=torch.maximum(scale, floor))
+
+    def _measure(self, x: Tensor, observed: Tensor) -> tuple[Tensor, Tensor]:
+        method = self.spec.method
+        if method == "none":
+            return torch.zeros_like(x[:, :1]), torch.ones_like(x[:, :1])
+        if method == "minmax":
+            low = torch.where(observed, x, torch.inf).amin(1, keepdim=True)
+            high = torch.where(observed, x, -torch.inf).amax(1, keepdim=True)
+            seen = observed.any(1, keepdim=True)
+            return torch.where(seen, low, 0.0), torch.where(seen, high - low, 1.0)
+        if method == "robust":
+            masked = torch.where(observed, x, torch.nan)
+            low, middle, high = (torch.nanquantile(masked, q, dim=1, keepdim=True) for q in (0.25, 0.5, 0.75))
+            return middle.nan_to_num(0.0), (high - low).nan_to_num(1.0)
+        mean = x.sum(1, keepdim=True) / _count(observed)
+        if method == "mean":
+            return torch.zeros_like(mean), x.abs().sum(1, keepdim=True) / _count(observed)
+        deviation = torch.where(observed, x - mean, 0.0)
+        std = (deviation.square().sum(1, keepdim=True) / _count(observed)).sqrt()
+        if method == "standard":
+            return mean, std
+        return mean, self._difference(x, observed, otherwise=std)
+
+    def _difference(self, x: Tensor, observed: Tensor, *, otherwise: Tensor) -> Tensor:
+        lag = self.season
+        if x.shape[1] <= lag:
+            return otherwise
+        both = observed[:, lag:] & observed[:, :-lag]
+        step = torch.where(both, (x[:, lag:] - x[:, :-lag]).abs(), 0.0).sum(1, keepdim=True) / _count(both)
+        # A window that repeats itself exactly has no seasonal difference, but it has a spread.
+        return torch.where(both.any(1, keepdim=True) & (step > 0), step, otherwise)
+
+    def origin(self, scaled: Tensor, observed: Tensor, steps: int) -> Tensor:
+        """Give what each of the next ``steps`` outputs is measured from: [batch, steps, target], scaled.
+
+        Unobserved places of the last season are taken from the season before, and so on; where there is none,
+        from the last observed value; a window without any observed value has the centre, 0.
+        """
+        if self.spec.output == "centre":
+            return scaled.new_zeros(1, 1, 1).expand(scaled.shape[0], steps, scaled.shape[2])
+        last = _last_observed(scaled, observed)
+        if self.spec.output == "last":
+            return last.expand(-1, steps, -1)
+        return _last_season(scaled, observed, self.season, fallback=last).repeat(1, -(-steps // self.season), 1)[
+            :, :steps
+        ]
+
+
+def _count(observed: Tensor) -> Tensor:
+    return observed.sum(1, keepdim=True).clamp_min(1)
+
+
+def _last_observed(scaled: Tensor, observed: Tensor) -> Tensor:
+    steps = torch.arange(scaled.shape[1], device=scaled.device).view(1, -1, 1)
+    last = torch.where(observed, steps, 0).amax(1, keepdim=True)
+    return scaled.gather(1, last)  # an unobserved window holds 0 at step 0 as everywhere
+
+
+def _last_season(scaled: Tensor, observed: Tensor, season: int, *, fallback: Tensor) -> Tensor:
+    batch, context, targets = scaled.shape
+    found = fallback.expand(batch, season, targets)
+    seen = torch.zeros(batch, season, targets, dtype=torch.bool, device=scaled.device)
+    for end in range(context, season - 1, -season):
+        there = observed[:, end - season : end]
+        found = torch.where(there & ~seen, scaled[:, end - season : end], found)
+        seen = seen | there
+    return found
