@@ -1,0 +1,18 @@
+// Which instruction set the kernels of this library may use.
+#pragma once
+
+#include <cstdint>
+
+namespace tidegate {
+
+// Ordered: a CPU that has one of them has those before it. `INSTRUCTION_SETS` of native.py names them in this order.
+enum class Capability : int64_t {
+  kBaseline = 0,  // what every CPU of this architecture has: SSE2 on x86-64, NEON on arm64
+  kAvx2 = 1,      // AVX2 and FMA
+  kAvx512 = 2,    // AVX-512 F, BW, DQ and VL
+};
+
+// The best set that this CPU and its operating system offer. Found once, at the first call; safe from any thread.
+Capability cpu_capability();
+
+}  // namespace tidegate

@@ -1,0 +1,43 @@
+// The extension module `tidegate.kernels._cpu`. Importing it registers this library's operators with torch, and
+// that is all it does: they are called through `torch.ops.tidegate`.
+//
+// Only Python's limited API and torch's stable interface (torch/csrc/stable, torch/headeronly) may be used in this
+// folder: that is what lets one binary serve every Python >= 3.11 and torch >= 2.10. setup.py compiles each *.cpp
+// here with the same flags, for the oldest CPU of the architecture; code for a wider instruction set says so itself,
+// function by function (`__attribute__((target("avx2,fma")))`), and is entered only after asking `cpu_capability`.
+#include <Python.h>
+#include <torch/csrc/stable/library.h>
+
+#include <cstdint>
+
+#include "capability.h"
+
+namespace {
+
+int64_t capability() { return static_cast<int64_t>(tidegate::cpu_capability()); }
+
+}  // namespace
+
+STABLE_TORCH_LIBRARY_FRAGMENT(tidegate, library) {
+  library.def("cpu_capability() -> int");
+}
+
+// Without a tensor among its arguments an operator has no device to be dispatched by; a composite kernel serves.
+STABLE_TORCH_LIBRARY_IMPL(tidegate, CompositeExplicitAutograd, library) {
+  library.impl("cpu_capability", TORCH_BOX(&capability));
+}
+
+PyMODINIT_FUNC PyInit__cpu() {
+  static PyModuleDef definition = {
+      PyModuleDef_HEAD_INIT,
+      "_cpu",
+      "Tidegate's compiled CPU kernels; importing it registers their operators.",
+      -1,
+      nullptr,
+      nullptr,
+      nullptr,
+      nullptr,
+      nullptr,
+  };
+  return PyModule_Create(&definition);
+}
