@@ -1,0 +1,171 @@
+"""From columns as they were read to a `SeriesTable`: the checks that every door shares."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+import numpy as np
+
+from tidegate.data.batches import IntArray
+from tidegate.data.calendar import HOUR, as_int
+from tidegate.data.grid import fill_gaps
+from tidegate.data.inference import infer_frequency, within_series
+from tidegate.data.table import SeriesTable
+from tidegate.errors import DataError, TimeStampError
+from tidegate.specs import Columns
+
+__all__ = ["LARGEST", "RawTable", "assemble"]
+
+LARGEST = 1e15  # beyond it float32 statistics overflow, and it is nearly always a marker for "missing"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class RawTable:
+    """Columns as a door has read them: rows in the order of the input, nothing checked.
+
+    Parameters
+    ----------
+    ids, codes
+        The ids ``[series]``, and for each row the index of its id ``[rows]``.
+    times
+        ``[rows]``: datetime64[us] (in UTC if ``timezone``) or int64, none missing.
+    values
+        ``[rows, target]`` of float64, NaN where missing.
+    place
+        Names a row of the input: ``"row 5"`` of a frame, ``"line 7"`` of a file.
+    columns, has_id, timezone, backend, dtypes
+        As in `SeriesTable`; ``columns.frequency`` may be ``None``.
+    """
+
+    ids: np.ndarray
+    codes: IntArray
+    times: np.ndarray
+    values: np.ndarray
+    columns: Columns
+    has_id: bool
+    place: Callable[[int], str]
+    timezone: str | None = None
+    backend: Literal["pandas", "polars"] = "pandas"
+    dtypes: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+
+def assemble(raw: RawTable, *, sort: bool) -> SeriesTable:
+    """Check the columns of a table, bring rows of one series together, fill gaps as missing rows.
+
+    Raises
+    ------
+    DataError
+        If a value is infinite or larger than `LARGEST` in magnitude, a series has no value at all, or the gaps are
+        so long that filling them would blow the table up.
+    TimeStampError
+        If time stamps are doubled, out of order (and ``sort`` is False), off the grid, or of several frequencies.
+    """
+    if not len(raw.codes):
+        raise DataError("the table has column names but no rows; give at least one row a series")
+    _check_values(raw)
+    order = _grouping(raw, sort=sort)
+    codes = raw.codes if order is None else raw.codes[order]
+    offsets = np.searchsorted(codes, np.arange(len(raw.ids) + 1)).astype(np.int64)
+    table = SeriesTable(
+        ids=raw.ids,
+        offsets=offsets,
+        times=raw.times if order is None else raw.times[order],
+        values=raw.values if order is None else raw.values[order],
+        columns=raw.columns,
+        has_id=raw.has_id,
+        timezone=raw.timezone,
+        backend=raw.backend,
+        dtypes=raw.dtypes,
+    )
+
+    def place(row: int) -> str:
+        return raw.place(row if order is None else int(order[row]))
+
+    _check_order(table, place)
+    notes = _missing_notes(table, place)
+    given = raw.columns.frequency
+    frequency = infer_frequency(table.times, offsets, raw.timezone) if given is None else given
+    table = dataclasses.replace(table, columns=dataclasses.replace(raw.columns, frequency=frequency))
+    table, gap_note = fill_gaps(table, place, inferred=given is None)
+    return dataclasses.replace(table, notes=(*gap_note, *notes))
+
+
+def _check_values(raw: RawTable) -> None:
+    for column, name in enumerate(raw.columns.targets):
+        values = raw.values[:, column]
+        wrong = np.flatnonzero(np.abs(values) > LARGEST)  # infinities too; NaN is not
+        if not wrong.size:
+            continue
+        row, value = int(wrong[0]), float(values[wrong[0]])
+        if np.isinf(value):
+            raise DataError(
+                f"column {name!r}, {raw.place(row)}: expected a finite number, got {value:g}; "
+                "leave the cell empty if the value is missing"
+            )
+        raise DataError(
+            f"column {name!r}, {raw.place(row)}: {value:g} is larger than {LARGEST:g} in magnitude; "
+            "rescale the column, or leave the cell empty if it marks a missing value"
+        )
+
+
+def _grouping(raw: RawTable, *, sort: bool) -> IntArray | None:
+    """Order the rows by series (and by time, if ``sort``), otherwise as they came; ``None`` if they are so already."""
+    grouped = bool((raw.codes[1:] >= raw.codes[:-1]).all())
+    if sort:
+        later = (raw.times[1:] > raw.times[:-1]) | (raw.codes[1:] > raw.codes[:-1])
+        return None if grouped and later.all() else np.lexsort((raw.times, raw.codes))
+    return None if grouped else np.argsort(raw.codes, kind="stable")
+
+
+def _check_order(table: SeriesTable, place: Callable[[int], str]) -> None:
+    steps = np.diff(as_int(table.times))
+    inside = within_series(table.offsets)
+    wrong = np.flatnonzero((steps <= 0) & inside)
+    if not wrong.size:
+        return
+    row = int(wrong[0]) + 1
+    name = table.name(int(np.searchsorted(table.offsets, row, side="right")) - 1)
+    column, stamp = table.columns.time, table.times[row]
+    if steps[row - 1] < 0:
+        raise TimeStampError(
+            f"column {column!r}, {place(row)}: time stamps must ascend within a series, but in {name} {stamp} follows "
+            f"{table.times[row - 1]} ({place(row - 1)}); sort the table, or pass sort=True"
+        )
+    hint = "keep one of the two"
+    if not table.has_id:
+        hint += f", or name the id column if the table holds several series (there is no column {table.columns.id!r})"
+    positive = steps[inside & (steps > 0)]
+    fine = positive.size and np.median(positive) <= HOUR
+    if table.times.dtype.kind == "M" and table.timezone is None and fine:
+        hint += "; if clocks went back here (daylight saving), give time stamps with their UTC offset"
+    raise TimeStampError(
+        f"column {column!r}: {name} has the time stamp {stamp} twice ({place(row - 1)} and {place(row)}); {hint}"
+    )
+
+
+def _missing_notes(table: SeriesTable, place: Callable[[int], str]) -> list[str]:
+    missing = np.isnan(table.values)
+    if not missing.any():
+        return []
+    empty = np.flatnonzero(np.logical_and.reduceat(missing.all(axis=1), table.offsets[:-1]))
+    if empty.size:
+        raise DataError(
+            f"{table.name(int(empty[0]))} has no value at all in {', '.join(map(repr, table.columns.targets))}; "
+            "leave such series out"
+        )
+    notes = []
+    for column, name in enumerate(table.columns.targets):
+        rows = np.flatnonzero(missing[:, column])
+        if rows.size:
+            series = np.unique(np.searchsorted(table.offsets, rows, side="right")) - 1
+            notes.append(
+                f"column {name!r}: {_count(rows.size, 'missing value')} masked in {_count(series.size, 'series')}; "
+                f"the first in {table.name(int(series[0]))}, {place(int(rows[0]))}"
+            )
+    return notes
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 or noun.endswith('s') else 's'}"
