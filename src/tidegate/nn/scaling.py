@@ -14,11 +14,12 @@ from torch import Tensor, nn
 from tidegate.nn.transforms import Transform, make_transform
 from tidegate.specs import Scaling
 
-__all__ = ["WindowScale", "WindowScaling"]
+__all__ = ["WindowScale", "WindowScaling", "wide"]
 
-# A window that does not vary still needs a scale that its errors can be measured in.
-_RELATIVE_FLOOR = 1e-4
-_ABSOLUTE_FLOOR = 1e-12
+# A window that does not vary still needs a scale that its errors can be measured in: a hundredth of its level, or 1
+# where all is zero. Below the first ratio a spread is only what rounding left.
+_ROUNDING = 1e-12
+_CONSTANT = 1e-2
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -29,17 +30,17 @@ class WindowScale:
     """
 
     transform: Transform
-    loc: Tensor  # float64 [batch, 1, target]
-    scale: Tensor  # float64 [batch, 1, target], positive
+    loc: Tensor  # [batch, 1, target]
+    scale: Tensor  # [batch, 1, target], positive
 
     def encode(self, values: Tensor, observed: Tensor) -> Tensor:
         """Scale ``values`` [batch, time, target]; unobserved places become 0, the centre of the window."""
-        safe = torch.where(observed, values.double(), 1.0)  # 1 lies in the domain of every transform
+        safe = torch.where(observed, wide(values), 1.0)  # 1 lies in the domain of every transform
         return torch.where(observed, (self.transform.forward(safe) - self.loc) / self.scale, 0.0)
 
     def decode(self, scaled: Tensor) -> Tensor:
-        """Undo the scaling of ``scaled`` [batch, time, target]; the result is float64, in the units of the input."""
-        return self.transform.inverse(scaled.double() * self.scale + self.loc)
+        """Undo the scaling of ``scaled`` [batch, time, target]; the result is `wide`, in the units of the input."""
+        return self.transform.inverse(wide(scaled) * self.scale + self.loc)
 
 
 class WindowScaling(nn.Module):
@@ -56,8 +57,8 @@ class WindowScaling(nn.Module):
 
     Notes
     -----
-    Statistics are float64 whatever the network's precision, also under autocast. A constant window gets a floor
-    of 1e-4 of its magnitude as its scale.
+    Statistics are float64 (`wide`) whatever the network's precision, also under autocast. A constant window gets a
+    hundredth of its level as its scale, a window of zeros 1.
     """
 
     def __init__(self, spec: Scaling, *, season: int = 1, power: float | None = None) -> None:
@@ -76,12 +77,14 @@ class WindowScaling(nn.Module):
         observed
             bool, of the same shape; False where there is no value.
         """
-        safe = torch.where(observed, values.double(), 1.0)
+        safe = torch.where(observed, wide(values), 1.0)
         transformed = torch.where(observed, self.transform.forward(safe), 0.0)
         loc, scale = self._measure(transformed, observed)
         magnitude = transformed.abs().sum(1, keepdim=True) / _count(observed)
-        floor = (magnitude * _RELATIVE_FLOOR).clamp_min(_ABSOLUTE_FLOOR)
-        return WindowScale(transform=self.transform, loc=loc, scale=torch.maximum(scale, floor))
+        floor = torch.where(magnitude > 0, magnitude * _CONSTANT, 1.0)
+        return WindowScale(
+            transform=self.transform, loc=loc, scale=torch.where(scale > magnitude * _ROUNDING, scale, floor)
+        )
 
     def _measure(self, x: Tensor, observed: Tensor) -> tuple[Tensor, Tensor]:
         method = self.spec.method
@@ -128,6 +131,11 @@ class WindowScaling(nn.Module):
         return _last_season(scaled, observed, self.season, fallback=last).repeat(1, -(-steps // self.season), 1)[
             :, :steps
         ]
+
+
+def wide(values: Tensor) -> Tensor:
+    """Return ``values`` in float64, the precision of statistics and units; on Apple's MPS in float32, its widest."""
+    return values.to(torch.float32 if values.device.type == "mps" else torch.float64)
 
 
 def _count(observed: Tensor) -> Tensor:

@@ -50,8 +50,8 @@ class Training:
         Passes over the data at most; ``None`` leaves it to ``max_steps``, or to the task's default if that is
         ``None`` too.
     max_steps
-        Optimiser steps at most. With it an *epoch* (after which validation and callbacks run) is one pass over
-        the data or a twentieth of ``max_steps``, whichever is shorter.
+        Optimiser steps at most. Without ``epochs`` an *epoch* (after which validation and callbacks run) is then a
+        twentieth of ``max_steps``, however many passes over the data that is.
     batch_size
         Examples a batch.
     validation

@@ -1,0 +1,146 @@
+"""What every estimator has: parameters that can be listed and set, and a file."""
+
+from __future__ import annotations
+
+import abc
+import dataclasses
+import inspect
+import os
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from tidegate.errors import ModelFileError, NotFittedError, SpecError
+from tidegate.estimator.modelfile import ModelFile, read_model, write_model
+from tidegate.specs import from_dict, to_dict
+
+__all__ = ["Estimator"]
+
+
+class Estimator(abc.ABC):
+    """The base of every estimator.
+
+    A constructor takes keyword arguments only and stores them under their own names, unchanged; whatever fitting
+    learns is named with a trailing underscore. ``get_params`` and ``set_params`` follow scikit-learn, so its ``clone``
+    works; the fields of a spec are reached with two underscores, ``network__hidden_size``.
+    """
+
+    #: The name under which the registry and model files know the class.
+    kind: ClassVar[str]
+    #: Constructor arguments that are specs, with their types.
+    specs: ClassVar[Mapping[str, type]]
+
+    @classmethod
+    def _names(cls) -> list[str]:
+        return [name for name in inspect.signature(cls.__init__).parameters if name != "self"]
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Give the constructor's arguments; with ``deep`` also the fields of specs, as ``network__hidden_size``."""
+        params = {name: getattr(self, name) for name in self._names()}
+        if deep:
+            for name in self.specs:
+                spec = params[name]
+                params |= {f"{name}__{field.name}": getattr(spec, field.name) for field in dataclasses.fields(spec)}
+        return params
+
+    def set_params(self, **params: Any) -> Self:
+        """Set constructor arguments, or fields of specs as ``network__hidden_size=32``.
+
+        Raises
+        ------
+        SpecError
+            If there is no such parameter, or a spec refuses a value; nothing is set then.
+        """
+        fields: dict[str, dict[str, Any]] = {}
+        plain: dict[str, Any] = {}
+        for name, value in params.items():
+            outer, separator, inner = name.partition("__")
+            if outer not in self._names() or (separator and outer not in self.specs):
+                known = ", ".join(self._names())
+                raise SpecError(f"{type(self).__name__} has no parameter {name!r}; it has {known}")
+            if separator:
+                fields.setdefault(outer, {})[inner] = value
+            else:
+                plain[outer] = value
+        for outer, changes in fields.items():
+            spec = plain.get(outer, getattr(self, outer))
+            known_fields = {field.name for field in dataclasses.fields(spec)}
+            unknown = sorted(set(changes) - known_fields)
+            if unknown:
+                raise SpecError(f"{outer} has no field {unknown[0]!r}; it has {', '.join(sorted(known_fields))}")
+            plain[outer] = dataclasses.replace(spec, **changes)
+        checked = type(self)(**{**self.get_params(deep=False), **plain})
+        for name in plain:
+            setattr(self, name, getattr(checked, name))
+        return self
+
+    def __repr__(self) -> str:
+        defaults = {name: p.default for name, p in inspect.signature(type(self).__init__).parameters.items()}
+        params = self.get_params(deep=False)
+        changed = (f"{name}={value!r}" for name, value in params.items() if value != defaults[name])
+        return f"{type(self).__name__}({', '.join(changed)})"
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the fitted estimator to one ``.safetensors`` file, whole or not at all.
+
+        The file holds no row of the training data.
+
+        Raises
+        ------
+        NotFittedError
+            If it has not been fitted.
+        OutputError
+            If the file cannot be written.
+        """
+        self._require_fitted("save")
+        learned, arrays = self._learned()
+        params = {
+            name: to_dict(value) if name in self.specs else value for name, value in self.get_params(deep=False).items()
+        }
+        write_model(path, kind=self.kind, params=params, learned=learned, arrays=arrays)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Self:
+        """Read an estimator from the file that `save` wrote. It computes on the CPU until its ``device`` is set.
+
+        Raises
+        ------
+        MissingFileError
+            If there is no file.
+        ModelFileError
+            If it is truncated, altered, of a newer version, no model file, or holds another kind of estimator.
+        """
+        return cls.from_model_file(read_model(path), name=str(path))
+
+    @classmethod
+    def from_model_file(cls, file: ModelFile, *, name: str = "model") -> Self:
+        """Build an estimator from the content of a model file. Raises `ModelFileError`."""
+        if file.info.kind != cls.kind:
+            raise ModelFileError(f"{name!r} holds a {file.info.kind!r}, not a {cls.kind!r}; load it as what it is")
+        try:
+            params = {
+                key: from_dict(cls.specs[key], value) if key in cls.specs else value
+                for key, value in file.info.params.items()
+            }
+            estimator = cls(**{**params, "device": "cpu"})
+            estimator._restore(file.info.learned, file.arrays)
+        except (SpecError, TypeError, KeyError, ValueError, RuntimeError, AttributeError) as error:
+            raise ModelFileError(f"{name!r} does not describe a usable {cls.kind}: {error}") from error
+        return estimator
+
+    def _require_fitted(self, action: str) -> None:
+        if not self._is_fitted():
+            raise NotFittedError(f"this {type(self).__name__} is not fitted; call fit(…) before {action}(…)")
+
+    @abc.abstractmethod
+    def _is_fitted(self) -> bool:
+        """Say whether `fit` or `load` has come to its end."""
+
+    @abc.abstractmethod
+    def _learned(self) -> tuple[dict[str, Any], dict[str, np.ndarray[Any, Any]]]:
+        """Give what fitting learned: a description of JSON types, and arrays."""
+
+    @abc.abstractmethod
+    def _restore(self, learned: Mapping[str, Any], arrays: Mapping[str, np.ndarray[Any, Any]]) -> None:
+        """Take back what `_learned` gave; whatever does not fit raises."""

@@ -1,0 +1,113 @@
+"""The model file: one safetensors file that holds everything a trained estimator knows, and no rows of its data.
+
+=============  =====================================================================================
+``kind``       what it is, a name of `tidegate.estimator.registry` ("forecaster")
+``params``     the constructor's arguments, specs as nested tables
+``learned``    what fitting found besides weights: the season, the column names, the training's history
+``tidegate``   the version that wrote it
+tensors        weights and buffers, by the names of the network's ``state_dict``
+=============  =====================================================================================
+
+No import path and no code stand in it: a name of the registry chooses what is built.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+import tidegate
+from tidegate._core import tensorfile
+from tidegate.errors import FileFormatError, ModelFileError
+
+__all__ = ["ModelFile", "ModelInfo", "inspect_model", "read_model", "write_model"]
+
+_FORMAT = "tidegate.model"
+_VERSION = 1
+_FIELDS = {"kind": str, "params": dict, "learned": dict, "tidegate": str}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ModelInfo:
+    """What a model file says of itself."""
+
+    kind: str
+    params: dict[str, Any]
+    learned: dict[str, Any]
+    tidegate: str  # the version that wrote it
+    format_version: int
+    shapes: dict[str, tuple[str, tuple[int, ...]]]  # tensor -> dtype, shape
+    digest: str  # SHA-256 over description and tensors
+    size: int  # bytes
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ModelFile:
+    """A model file's description and its tensors."""
+
+    info: ModelInfo
+    arrays: dict[str, np.ndarray[Any, Any]]
+
+
+def write_model(
+    path: str | os.PathLike[str],
+    *,
+    kind: str,
+    params: Mapping[str, Any],
+    learned: Mapping[str, Any],
+    arrays: Mapping[str, np.ndarray[Any, Any]],
+) -> None:
+    """Write a model file, whole or not at all. Raises `OutputError`."""
+    description = {"kind": kind, "params": dict(params), "learned": dict(learned), "tidegate": tidegate.__version__}
+    tensorfile.write(path, format=_FORMAT, version=_VERSION, description=description, arrays=arrays)
+
+
+def inspect_model(path: str | os.PathLike[str]) -> ModelInfo:
+    """Read what a model file says of itself, without its tensors and without checking its digest.
+
+    Raises
+    ------
+    MissingFileError
+        If there is no file.
+    ModelFileError
+        If it is truncated, of another format or of a newer version.
+    """
+    with _model_errors():
+        return _info(str(path), tensorfile.read_header(path, format=_FORMAT, version=_VERSION))
+
+
+def read_model(path: str | os.PathLike[str]) -> ModelFile:
+    """Read a model file; digest, sizes and finiteness are checked. Raises as `inspect_model`."""
+    with _model_errors():
+        content = tensorfile.read(path, format=_FORMAT, version=_VERSION)
+    info = _info(str(path), content.header)
+    for name, array in content.arrays.items():
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            raise ModelFileError(f"{str(path)!r} cannot be used: tensor {name!r} holds NaN or infinite values")
+    return ModelFile(info=info, arrays=content.arrays)
+
+
+def _info(path: str, header: tensorfile.Header) -> ModelInfo:
+    for field, kind in _FIELDS.items():
+        if not isinstance(header.description.get(field), kind):
+            raise ModelFileError(f"{path!r} is no usable model file: its description has no {field!r}")
+    return ModelInfo(
+        **{field: header.description[field] for field in _FIELDS},
+        format_version=header.version,
+        shapes=header.shapes,
+        digest=header.digest,
+        size=header.size,
+    )
+
+
+@contextmanager
+def _model_errors() -> Iterator[None]:
+    try:
+        yield
+    except FileFormatError as error:
+        raise ModelFileError(str(error)) from error

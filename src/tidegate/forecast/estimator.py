@@ -1,0 +1,412 @@
+"""`Forecaster`: one network for all the series of a table."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+import torch
+
+from tidegate._core.devices import resolve_device
+from tidegate._core.seeds import derive_seed, seeded
+from tidegate.data import Batches, SeriesTable, Windows, future_times, read_frame, to_frame
+from tidegate.errors import DataError, TimeStampError
+from tidegate.estimator import Estimator, register
+from tidegate.forecast.backtest import Backtest, Evaluation, backtest_folds, evaluate_windows, make_folds
+from tidegate.forecast.baselines import BASELINES, FloatArray, IntArray
+from tidegate.forecast.model import ForecastNetwork, ForecastObjective
+from tidegate.forecast.plan import check_options, fit_power, long_enough, make_plan, require_domain
+from tidegate.forecast.strategies import STRATEGIES
+from tidegate.specs import Columns, Recurrent, Scaling, Training, checks, from_dict, to_dict
+from tidegate.training import Callback, History, fit
+
+if TYPE_CHECKING:
+    from narwhals.typing import IntoDataFrame
+
+__all__ = ["Forecaster"]
+
+_LOSSES = ("mae", "mse", "huber")
+_DEFAULT_STEPS = 1_000
+_CHUNK = 2_048  # windows that are forecast together: bounds the memory, keeps the cores busy
+
+
+@register
+class Forecaster(Estimator):
+    """Forecast many series with one recurrent network.
+
+    Values are scaled inside each window, from its observed context alone, so series of any level share the network,
+    a series never seen in training can be forecast, and nothing of the future can leak.
+
+    Parameters
+    ----------
+    horizon
+        Steps to forecast.
+    context
+        Steps of the past that the network reads. ``None``: three seasons of a season of up to 60 steps, two of a
+        longer one, three horizons where there is no season; a shorter series is padded and masked.
+    strategy
+        ``"direct"`` (all steps at once) or ``"recursive"`` (one step, fed back, in one call).
+    network
+        The recurrent layers.
+    training
+        How they are trained. Without ``epochs`` and ``max_steps``, 1000 steps. ``validation`` is the share of each
+        series' rows, at its end and at least one horizon, that stops the training early and is not trained on.
+    scaling
+        What happens inside a window.
+    loss
+        ``"mae"``, ``"mse"`` or ``"huber"``, on scaled values.
+    columns
+        Names of the columns; by default ``unique_id``, ``ds``, ``y``.
+    season
+        Steps of a season; ``None`` finds it in the data, 1 is none.
+    seed
+        Same seed, same data, same machine: same bits.
+    device
+        ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:N"`` or ``"mps"``.
+
+    Attributes
+    ----------
+    season_, context_, frequency_
+        What was settled.
+    history_
+        The curve of the training.
+    notes_
+        What was noticed in the data and how it was met.
+
+    Raises
+    ------
+    SpecError
+        If an option, or a combination, cannot be.
+
+    Examples
+    --------
+    >>> import tidegate as tg
+    >>> frame = tg.datasets.airline_passengers()
+    >>> model = tg.Forecaster(horizon=12, training=tg.Training(max_steps=20)).fit(frame)
+    >>> model.season_, model.context_
+    (12, 36)
+    >>> model.predict(frame).shape
+    (12, 2)
+    """
+
+    kind: ClassVar[str] = "forecaster"
+    specs: ClassVar[Mapping[str, type]] = {
+        "network": Recurrent,
+        "training": Training,
+        "scaling": Scaling,
+        "columns": Columns,
+    }
+
+    def __init__(
+        self,
+        *,
+        horizon: int,
+        context: int | None = None,
+        strategy: str = "direct",
+        network: Recurrent = Recurrent(),
+        training: Training = Training(
+            batch_size=128, learning_rate=2e-3, schedule="one_cycle", max_steps=_DEFAULT_STEPS
+        ),
+        scaling: Scaling = Scaling(method="difference", output="season"),
+        loss: str = "mae",
+        columns: Columns = Columns(),
+        season: int | None = None,
+        seed: int = 0,
+        device: str = "auto",
+    ) -> None:
+        check_options(horizon, context, season)
+        checks.one_of("strategy", strategy, STRATEGIES)
+        checks.one_of("loss", loss, _LOSSES)
+        checks.whole("seed", seed, least=0)
+        self.horizon = horizon
+        self.context = context
+        self.strategy = strategy
+        self.network = network
+        self.training = training
+        self.scaling = scaling
+        self.loss = loss
+        self.columns = columns
+        self.season = season
+        self.seed = seed
+        self.device = device
+
+    # -- fitting ------------------------------------------------------------------------------------------------
+
+    def fit(
+        self,
+        data: IntoDataFrame | SeriesTable,
+        *,
+        skip_short: bool = False,
+        callbacks: Sequence[Callback] = (),
+    ) -> Self:
+        """Train on a table of series.
+
+        Parameters
+        ----------
+        data
+            A pandas or polars frame, or a `SeriesTable`.
+        skip_short
+            Leave out series that are shorter than the context and the horizon need, instead of refusing the table.
+        callbacks
+            For the training, beside the early stopping that ``training.patience`` asks for.
+
+        Raises
+        ------
+        DataError
+            If the table cannot be used (`ColumnError`, `TimeStampError`, `ShortSeriesError`, …).
+        TrainingError
+            If the loss becomes NaN or infinite.
+        """
+        device = resolve_device(self.device)
+        table = self._read(data, self.columns)
+        require_domain(table, self.scaling)
+        plan = make_plan(
+            table,
+            horizon=self.horizon,
+            context=self.context,
+            season=self.season,
+            validation=self.training.validation,
+            skip_short=skip_short,
+        )
+        power = fit_power(table, self.scaling, plan.season)
+        with seeded(derive_seed(self.seed, "weights")):
+            network = self._build(targets=len(table.columns.targets), season=plan.season, power=power).to(device)
+        history = self._train(network, plan.train, plan.validation, callbacks)
+        self.network_ = network.eval()
+        self.history_ = history
+        self.season_, self.context_, self.least_ = plan.season, plan.context, plan.least
+        self.columns_ = table.columns
+        self.frequency_ = table.columns.frequency
+        self.power_ = power
+        self.notes_ = (*table.notes, *plan.notes)
+        return self
+
+    def _train(
+        self,
+        network: ForecastNetwork,
+        windows: Windows,
+        held: Windows | None,
+        callbacks: Sequence[Callback],
+    ) -> History:
+        training = self.training
+        if training.epochs is None and training.max_steps is None:
+            training = dataclasses.replace(training, max_steps=_DEFAULT_STEPS)
+        batches = Batches(windows, training.batch_size, shuffle=True, seed=derive_seed(self.seed, "batches"))
+        validation = None if held is None else Batches(held, max(training.batch_size, 256))
+        with seeded(derive_seed(self.seed, "training")):
+            return fit(
+                network,
+                batches,
+                ForecastObjective(self.loss),
+                training=training,
+                validation=validation,
+                callbacks=callbacks,
+            )
+
+    def _build(self, *, targets: int, season: int, power: float | None) -> ForecastNetwork:
+        return ForecastNetwork(
+            self.network,
+            self.scaling,
+            strategy=self.strategy,
+            horizon=self.horizon,
+            targets=targets,
+            season=season,
+            power=power,
+        )
+
+    # -- forecasting --------------------------------------------------------------------------------------------
+
+    def predict(self, data: IntoDataFrame | SeriesTable, *, skip_short: bool = False) -> Any:
+        """Forecast the ``horizon`` steps that follow each series' last row.
+
+        Parameters
+        ----------
+        data
+            The latest rows of each series; ids never seen in training are served.
+        skip_short
+            Leave out series with fewer rows than the model needs, instead of refusing the table.
+
+        Returns
+        -------
+        pandas.DataFrame or polars.DataFrame
+            As the input came: the id and time columns under their names, and ``y_hat`` (``NAME_hat`` for each
+            target), in the units of the input; ``horizon`` rows a series.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit` or `load`.
+        DataError
+            If the table cannot be used.
+        """
+        self._require_fitted("predict")
+        table = self._read_again(data)
+        table, _ = long_enough(table, self.least_, "the context", skip_short=skip_short)
+        forecast = self._forecast(table, np.arange(len(table)), table.offsets[1:])
+        names = [f"{name}_hat" for name in table.columns.targets]
+        return to_frame(
+            table, future_times(table, self.horizon), dict(zip(names, forecast.transpose(2, 0, 1), strict=True))
+        )
+
+    def _forecast(self, table: SeriesTable, series: IntArray, ends: IntArray) -> FloatArray:
+        """Forecast from the rows before ``ends`` (flat rows, [n]) of ``series`` ([n]): [n, horizon, target]."""
+        device = next(self.network_.parameters()).device
+        windows = Windows(table=table, context=self.context_, horizon=0, series=series, ends=ends)
+        results = []
+        with torch.inference_mode():
+            for start in range(0, len(series), _CHUNK):
+                batch = windows.batch(np.arange(start, min(start + _CHUNK, len(series))))
+                values, observed = torch.from_numpy(batch.values), torch.from_numpy(batch.observed)
+                results.append(self.network_(values.to(device), observed.to(device)).cpu().numpy())
+        return np.concatenate(results) if results else np.zeros((0, self.horizon, table.values.shape[1]))
+
+    # -- scoring ------------------------------------------------------------------------------------------------
+
+    def backtest(
+        self,
+        data: IntoDataFrame | SeriesTable,
+        *,
+        windows: int = 3,
+        refit: bool = False,
+        skip_short: bool = False,
+        callbacks: Sequence[Callback] = (),
+    ) -> Backtest:
+        """Forecast the last ``windows`` horizons of each series as if they had not come yet, beside the baselines.
+
+        The model that is scored is a fresh one with this one's parameters. It is fitted on the rows before the first
+        window, or, with ``refit``, for each window on the rows before it; this estimator itself stays as it is.
+
+        Raises
+        ------
+        DataError
+            If the table cannot be used, or no series is long enough.
+        """
+        checks.whole("windows", windows)
+        held = windows * self.horizon
+        table, _ = long_enough(
+            self._read(data, self.columns),
+            held + self.horizon + 2,
+            f"{windows} backtest windows of {self.horizon}, and {self.horizon + 2} to train on",
+            skip_short=skip_short,
+        )
+        models: list[Self] = []
+        for window in range(windows):
+            if refit or not models:
+                past = table.truncate(table.lengths - held + window * self.horizon)
+                models.append(self._clone().fit(past, skip_short=skip_short, callbacks=callbacks))
+            else:
+                models.append(models[0])
+        folds = make_folds(table, windows=windows, horizon=self.horizon, least=models[0].least_)
+        return backtest_folds(
+            table,
+            folds,
+            [functools.partial(model._forecast, table) for model in models],
+            season=models[0].season_,
+            baselines=tuple(BASELINES),
+        )
+
+    def evaluate(self, data: IntoDataFrame | SeriesTable, *, stride: int = 1) -> Evaluation:
+        """Score the fitted model on every complete window of context and truth in a table, beside the baselines.
+
+        Parameters
+        ----------
+        data
+            Rows that the model was not trained on, with enough rows before them to read.
+        stride
+            Rows from one window to the next.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit` or `load`.
+        ShortSeriesError
+            If there is no complete window.
+        """
+        self._require_fitted("evaluate")
+        checks.whole("stride", stride)
+        table = self._read_again(data)
+        rows = self.context_ + self.horizon
+        table, _ = long_enough(table, rows, f"context {self.context_} + horizon {self.horizon}", skip_short=True)
+        windows = Windows.sliding(
+            table, context=self.context_, horizon=self.horizon, stride=stride, least_context=self.context_
+        )
+        return evaluate_windows(
+            table,
+            windows,
+            functools.partial(self._forecast, table),
+            season=self.season_,
+            baselines=("naive", "seasonal_naive", "drift"),
+        )
+
+    def score(self, data: IntoDataFrame | SeriesTable) -> float:
+        """Give minus the MASE over every complete window of ``data``; higher is better, as scikit-learn has it."""
+        return -self.evaluate(data).scores["tidegate"]["MASE"]
+
+    def _clone(self) -> Self:
+        return type(self)(**self.get_params(deep=False))
+
+    # -- reading ------------------------------------------------------------------------------------------------
+
+    @staticmethod
+    def _read(data: IntoDataFrame | SeriesTable, columns: Columns) -> SeriesTable:
+        return data if isinstance(data, SeriesTable) else read_frame(data, columns)
+
+    def _read_again(self, data: IntoDataFrame | SeriesTable) -> SeriesTable:
+        """Read a table that must be like the one that was trained on."""
+        table = self._read(data, self.columns_)
+        if table.columns.targets != self.columns_.targets:
+            raise DataError(
+                f"the model was trained on the targets {', '.join(self.columns_.targets)}; "
+                f"the table has {', '.join(table.columns.targets)}"
+            )
+        if table.columns.frequency != self.frequency_:
+            raise TimeStampError(
+                f"the model was trained on rows {self.frequency_!r} apart; the table's are "
+                f"{table.columns.frequency!r} apart: resample it"
+            )
+        require_domain(table, self.scaling)
+        return table
+
+    # -- the model file -----------------------------------------------------------------------------------------
+
+    def _is_fitted(self) -> bool:
+        return hasattr(self, "network_")
+
+    def _learned(self) -> tuple[dict[str, Any], dict[str, FloatArray]]:
+        learned = {
+            "season": self.season_,
+            "context": self.context_,
+            "least": self.least_,
+            "columns": to_dict(self.columns_),
+            "power": self.power_,
+            "history": _finite(self.history_.to_dict()),
+            "notes": list(self.notes_),
+        }
+        return learned, {name: tensor.cpu().numpy() for name, tensor in self.network_.state_dict().items()}
+
+    def _restore(self, learned: Mapping[str, Any], arrays: Mapping[str, Any]) -> None:
+        for name in ("season", "context", "least"):
+            checks.whole(name, learned[name])
+        self.season_, self.context_, self.least_ = learned["season"], learned["context"], learned["least"]
+        self.columns_ = from_dict(Columns, learned["columns"])
+        self.frequency_ = self.columns_.frequency
+        self.power_ = learned["power"]
+        self.notes_ = tuple(learned["notes"])
+        self.history_ = History()
+        self.history_.load_dict(learned["history"])
+        network = self._build(targets=len(self.columns_.targets), season=self.season_, power=self.power_)
+        network.load_state_dict({name: torch.from_numpy(array) for name, array in arrays.items()})
+        self.network_ = network.eval()
+
+
+def _finite(value: Any) -> Any:
+    """Put ``None`` for what JSON cannot say: NaN and infinity."""
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

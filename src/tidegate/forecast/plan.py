@@ -1,0 +1,186 @@
+"""What a fit settles before it trains: the season, the context, and which rows train and which stop the training."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from tidegate.data import SeriesTable, Windows, seasons
+from tidegate.errors import DataError, ShortSeriesError, SpecError
+from tidegate.forecast.baselines import IntArray, seasonal_naive
+from tidegate.metrics import mae
+from tidegate.nn.transforms import make_transform
+from tidegate.specs import Scaling, checks
+
+__all__ = ["Plan", "check_options", "choose_season", "fit_power", "long_enough", "make_plan", "require_domain"]
+
+_VALIDATION_WINDOWS = 2_000
+_SEASON_WINDOWS = 500
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What was settled, and the windows that follow from it."""
+
+    season: int
+    context: int
+    least: int  # rows of context that a series must have; what lacks to `context` is padded and masked
+    train: Windows
+    validation: Windows | None
+    notes: tuple[str, ...]
+
+
+def check_options(horizon: int, context: int | None, season: int | None) -> None:
+    """Refuse what cannot be planned with. Raises `SpecError`."""
+    checks.whole("horizon", horizon)
+    if context is not None:
+        checks.whole("context", context)
+    if season is not None:
+        checks.whole("season", season)
+        if context is not None and season > context:
+            raise SpecError(f"season ({season}) must fit into the context ({context}); lengthen the context")
+
+
+def make_plan(
+    table: SeriesTable,
+    *,
+    horizon: int,
+    context: int | None,
+    season: int | None,
+    validation: float,
+    skip_short: bool,
+) -> Plan:
+    """Settle season, context and windows.
+
+    Parameters
+    ----------
+    table
+        The rows to learn from.
+    horizon, context, season
+        As given to the forecaster; ``None`` is to be settled.
+    validation
+        Share of each series' rows, at its end, that may stop the training.
+    skip_short
+        Leave series out that are too short, instead of refusing the table.
+
+    Raises
+    ------
+    ShortSeriesError
+        If a series (with ``skip_short``: every series) is too short.
+    """
+    season = season if season is not None else choose_season(table, horizon)
+    longest = max(int(table.lengths.max()) - horizon, 1)
+    chosen = context if context is not None else min(_default_context(season, horizon), longest)
+    least = chosen if context is not None else min(chosen, max(season, 2))
+    table, skipped = long_enough(table, least + horizon, f"context {least} + horizon {horizon}", skip_short=skip_short)
+    stops, note = _training_stops(table, horizon=horizon, least=least, share=validation)
+    train = Windows.sliding(table, context=chosen, horizon=horizon, stop=stops, least_context=least)
+    held = None
+    if (stops < table.lengths).any():
+        held = Windows.sliding(table, context=chosen, horizon=horizon, start=stops, least_context=least)
+        held = _thinned(held)
+    return Plan(season=season, context=chosen, least=least, train=train, validation=held, notes=(*skipped, *note))
+
+
+def long_enough(table: SeriesTable, rows: int, why: str, *, skip_short: bool) -> tuple[SeriesTable, tuple[str, ...]]:
+    """Give the series with at least ``rows`` rows, and a note on those left out.
+
+    Raises
+    ------
+    ShortSeriesError
+        If a series has fewer and ``skip_short`` is off, or no series is left; it is named.
+    """
+    short = np.flatnonzero(table.lengths < rows)
+    if not short.size:
+        return table, ()
+    first = int(short[0])
+    if skip_short and short.size < len(table):
+        left = "1 series is" if short.size == 1 else f"{short.size} series are"
+        note = f"{left} left out, shorter than {rows} rows ({why}); the first is {table.name(first)}"
+        return table.select(np.flatnonzero(table.lengths >= rows)), (note,)
+    more = f", and {short.size - 1} more of {len(table)} series are too short" if short.size > 1 else ""
+    remedy = "" if short.size == len(table) else ", or leave short series out (skip_short)"
+    raise ShortSeriesError(
+        f"{table.name(first)} has {table.lengths[first]} rows, at least {rows} are needed ({why}){more}; "
+        f"give more rows, shorten the context or the horizon{remedy}"
+    )
+
+
+def choose_season(table: SeriesTable, horizon: int) -> int:
+    """Choose among the seasons found in the data the one whose repetition forecasts best, at the end of the table."""
+    found = [season for season in seasons(table) if season > 1 and (table.lengths >= season + horizon).any()]
+    if len(found) < 2:
+        return found[0] if found else 1
+    chosen = np.flatnonzero(table.lengths >= max(found) + horizon)
+    chosen = chosen[np.linspace(0, len(chosen) - 1, min(len(chosen), _SEASON_WINDOWS)).astype(int)]
+    if not chosen.size:
+        return found[0]
+    ends = table.offsets[chosen + 1] - horizon
+    actual = table.values[ends[:, None] + np.arange(horizon)]
+    errors = []
+    for season in found:
+        error = mae(actual, seasonal_naive(table, chosen, ends, horizon, season), axis=(1, 2))
+        errors.append(error)
+    relative = np.stack(errors) / np.maximum(errors[0], 1e-12)
+    return found[int(np.nanmedian(relative, axis=1).argmin())]
+
+
+def fit_power(table: SeriesTable, scaling: Scaling, season: int) -> float | None:
+    """Find Box–Cox's λ on the table's rows (Guerrero, 1993): the median over series, kept within −1 … 2."""
+    if scaling.transform != "boxcox" or scaling.power is not None:
+        return scaling.power
+    from coreforecast.scalers import boxcox_lambda
+
+    powers = []
+    for index in range(len(table)):
+        for column in table.values[table.rows(index)].T:
+            known = column[~np.isnan(column)]
+            if len(known) > 2 * max(season, 2):
+                powers.append(boxcox_lambda(known, method="guerrero", season_length=max(season, 2), lower=-1, upper=2))
+    finite = [power for power in powers if np.isfinite(power)]
+    return float(np.median(finite)) if finite else 1.0
+
+
+def require_domain(table: SeriesTable, scaling: Scaling) -> None:
+    """Refuse values that the transform is not defined for. Raises `DataError`, naming series and value."""
+    least = make_transform(scaling.transform, scaling.power or 1.0).least
+    row, column = np.nonzero(table.observed & ~(table.values > least))
+    if row.size:
+        series = int(np.searchsorted(table.offsets, row[0], side="right")) - 1
+        raise DataError(
+            f"transform {scaling.transform!r} needs values above {least:g}; "
+            f"column {table.columns.targets[column[0]]!r} of {table.name(series)} has "
+            f"{table.values[row[0], column[0]]:g} at {table.times[row[0]]}; "
+            "use transform='identity' or, for counts, 'log1p'"
+        )
+
+
+def _default_context(season: int, horizon: int) -> int:
+    """Two or three seasons: three of a short one, two of a long one; three horizons without a season."""
+    if season == 1:
+        return max(3 * horizon, 24)
+    return season * (3 if season <= 60 else 2)
+
+
+def _training_stops(table: SeriesTable, *, horizon: int, least: int, share: float) -> tuple[IntArray, tuple[str, ...]]:
+    """Give the row of each series at which its training targets end and its validation targets begin."""
+    if share == 0:
+        return table.lengths.copy(), ()
+    held = np.maximum(horizon, (share * table.lengths).astype(np.int64))
+    # A series that is too short to give a window to both trains only.
+    held = np.where(table.lengths - held >= least + horizon, held, 0)
+    without = int((held == 0).sum())
+    if without == len(table):
+        return table.lengths.copy(), (
+            "no series is long enough to hold rows out: trained to the end, without early stopping",
+        )
+    note = f"{without} of {len(table)} series are too short to hold rows out for early stopping"
+    return table.lengths - held, (note,) if without else ()
+
+
+def _thinned(windows: Windows) -> Windows:
+    """Keep a few thousand windows, evenly spread, so that a validation costs less than an epoch."""
+    if len(windows) <= _VALIDATION_WINDOWS:
+        return windows
+    return windows.subset(np.linspace(0, len(windows) - 1, _VALIDATION_WINDOWS).astype(np.int64))
