@@ -7,6 +7,7 @@ warning, never the installation. Only TIDEGATE_NATIVE=1, for continuous integrat
 
 import os
 import sysconfig
+import warnings
 from pathlib import Path
 
 from setuptools import Extension, setup
@@ -47,7 +48,9 @@ class OptionalBuildExt(build_ext):
             )
 
     def build_extension(self, ext: Extension) -> None:
-        from torch.utils import cpp_extension
+        with warnings.catch_warnings():  # torch misses NumPy, which a build does without
+            warnings.filterwarnings("ignore", message="Failed to initialize NumPy")
+            from torch.utils import cpp_extension
 
         ext.include_dirs += cpp_extension.include_paths()
         ext.library_dirs += cpp_extension.library_paths()
