@@ -1,8 +1,37 @@
 """Training: a module, batches and a loss become a history."""
 
-from tidegate.training.callbacks import Callback, EarlyStopping
+from tidegate.training.callbacks import (
+    BackupAndRestore,
+    Callback,
+    CSVLogger,
+    EarlyStopping,
+    LearningRateScheduler,
+    ModelCheckpoint,
+    Progress,
+    ReduceLROnPlateau,
+    TensorBoard,
+    TerminateOnNaN,
+)
 from tidegate.training.history import History
 from tidegate.training.loop import fit
 from tidegate.training.objective import Objective, Outcome, Supervised
+from tidegate.training.train import train
 
-__all__ = ["Callback", "EarlyStopping", "History", "Objective", "Outcome", "Supervised", "fit"]
+__all__ = [
+    "BackupAndRestore",
+    "CSVLogger",
+    "Callback",
+    "EarlyStopping",
+    "History",
+    "LearningRateScheduler",
+    "ModelCheckpoint",
+    "Objective",
+    "Outcome",
+    "Progress",
+    "ReduceLROnPlateau",
+    "Supervised",
+    "TensorBoard",
+    "TerminateOnNaN",
+    "fit",
+    "train",
+]

@@ -43,8 +43,10 @@ class Feed:
         Passes completed.
     position : int
         Batches handed out in the present pass.
+    declared_length : int or None
+        Batches a pass, as the batches themselves say; ``None`` if they do not.
     length : int or None
-        Batches a pass; ``None`` while unknown (an iterable without a length, before its first end).
+        The same, and what was counted at the end of the first pass.
 
     Raises
     ------
@@ -61,7 +63,7 @@ class Feed:
         self.device = device
         self.passes = 0
         self.position = 0
-        self.length = _length(batches)
+        self.declared_length = self.length = _length(batches)
         self.continuous = bool(getattr(batches, "continuous", False))
         self._iterator: Iterator[Any] | None = None
         self._ahead: Any = _END  # the next batch, looked at where only that tells whether there is one
@@ -96,7 +98,7 @@ class Feed:
 
     def state_dict(self) -> dict[str, Any]:
         """Say where the feed stands."""
-        state: dict[str, Any] = {"passes": self.passes, "position": self.position}
+        state: dict[str, Any] = {"passes": self.passes, "position": self.position, "length": self.length}
         if isinstance(self.batches, _Restartable):
             state["batches"] = self.batches.state_dict()
             state["seed"] = getattr(self.batches, "seed", None)
@@ -110,7 +112,7 @@ class Feed:
         Other iterables than Tidegate's are begun again with the generators of that pass, and gone through to the
         place; torch's own generator is left as the caller finds it.
         """
-        self.passes, self.position = state["passes"], state["position"]
+        self.passes, self.position, self.length = state["passes"], state["position"], state["length"]
         self._iterator = None
         if isinstance(self.batches, _Restartable):
             if state["seed"] is not None:
@@ -196,12 +198,14 @@ def _to_tensor(array: Any, device: torch.device) -> Tensor | None:
 def _tensor(array: Any, device: torch.device) -> Tensor:
     if isinstance(array, np.ndarray):
         # Copied into memory that torch has aligned: products of the same numbers may differ in the last bit elsewhere.
-        array = torch.tensor(array)
-    if not isinstance(array, Tensor):
+        tensor = torch.tensor(array)
+    elif isinstance(array, Tensor):
+        tensor = array
+    else:
         raise DataError(f"a batch must hold arrays or tensors; got a {type(array).__name__}")
-    if device.type == "mps" and array.dtype == torch.float64:
-        array = array.float()  # all that device has
-    return array.to(device, non_blocking=True)
+    if device.type == "mps" and tensor.dtype == torch.float64:
+        tensor = tensor.float()  # all that device has
+    return tensor.to(device, non_blocking=True)
 
 
 def _length(batches: Iterable[Any]) -> int | None:

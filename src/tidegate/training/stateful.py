@@ -25,7 +25,7 @@ def reset_states(module: nn.Module) -> None:
 
 
 def transient_buffers(module: nn.Module) -> Buffers:
-    """Copy the non-persistent buffers, which a ``state_dict`` leaves out; recurrent states live in them. Unset: ``None``."""
+    """Copy the non-persistent buffers, which a ``state_dict`` leaves out: recurrent states are among them."""
     # nn.Module has no public way to list buffers that are None or non-persistent.
     buffers: Buffers = {}
     for prefix, layer in module.named_modules():
