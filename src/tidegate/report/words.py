@@ -1,0 +1,82 @@
+"""What a report says in words: names of models, what the scores mean, and what they amount to."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from tidegate.report.markup import number
+
+__all__ = ["METRICS", "OWN", "best_baseline", "best_models", "model_name", "verdict"]
+
+OWN = "tidegate"
+METRICS: dict[str, str] = {
+    "MAE": "Mean absolute error, in the units of the data. Lower is better.",
+    "RMSE": "Root mean squared error, in the units of the data; large errors weigh more. Lower is better.",
+    "MAPE": "Mean absolute error in per cent of the truth; misleading where the truth is near zero. Lower is better.",
+    "sMAPE": "Mean absolute error in per cent of the mean of truth and forecast, from 0 to 200. Lower is better.",
+    "R2": "Share of the variance of the truth that the forecast explains: 1 is perfect, 0 is no better than "
+    "the mean. Higher is better.",
+    "MASE": "Mean absolute error as a multiple of the usual change over one season in the series: comparable across "
+    "series, and below 1 means better than repeating the last season usually is. Lower is better.",
+}
+_HIGHER_IS_BETTER = frozenset({"R2"})
+_NAMES = {
+    OWN: "Tidegate",
+    "naive": "Naive (last value)",
+    "seasonal_naive": "Seasonal naive (last season)",
+    "drift": "Drift (last value and mean slope)",
+    "naive2": "Naive2 (last value, season adjusted)",
+}
+
+Scores = Mapping[str, Mapping[str, float]]
+
+
+def model_name(model: str) -> str:
+    """Give the name of a model for people: what it is, in brackets what it does."""
+    return _NAMES.get(model, model)
+
+
+def best_models(scores: Scores, metric: str) -> set[str]:
+    """Give the models with the best value of a metric; none where nobody has a finite one."""
+    sign = -1 if metric in _HIGHER_IS_BETTER else 1
+    finite = {
+        model: sign * values[metric]
+        for model, values in scores.items()
+        if metric in values and math.isfinite(values[metric])
+    }
+    return {model for model, value in finite.items() if value == min(finite.values())}
+
+
+def best_baseline(scores: Scores) -> tuple[str, str] | None:
+    """Give the baseline with the least error and the metric that says so: MASE, or MAE where there is no MASE."""
+    others = {model: values for model, values in scores.items() if model != OWN}
+    for metric in ("MASE", "MAE"):
+        best = best_models(others, metric)
+        if best and math.isfinite(scores[OWN].get(metric, math.nan)):
+            return min(best, key=list(others).index), metric
+    return None
+
+
+def verdict(scores: Scores) -> str:
+    """Say in a sentence or two how the model compares with the best baseline.
+
+    >>> verdict({"tidegate": {"MASE": 0.5}, "naive": {"MASE": 1.0}})
+    'Tidegate’s error (MASE 0.5) is 50 % smaller than that of the best baseline, Naive (last value) (1).'
+    """
+    found = best_baseline(scores)
+    if found is None:
+        return "The held-out values allow no comparison with a baseline."
+    baseline, metric = found
+    own, other = scores[OWN][metric], scores[baseline][metric]
+    name, size = model_name(baseline), f"({metric} {number(own)})"
+    if other == 0:
+        return f"Tidegate’s error is {number(own)} ({metric}); the best baseline, {name}, makes none."
+    change = round(100 * (own / other - 1))
+    if change == 0:
+        return f"Tidegate’s error {size} is as large as that of the best baseline, {name} ({number(other)})."
+    sentence = (
+        f"Tidegate’s error {size} is {abs(change)} % {'smaller' if change < 0 else 'larger'} than that of the best "
+        f"baseline, {name} ({number(other)})."
+    )
+    return sentence if change < 0 else f"{sentence} For these data that baseline is the better choice."
