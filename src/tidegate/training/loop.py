@@ -101,7 +101,7 @@ def fit(
 
 
 def _run(state: TrainingState) -> None:
-    state.optimizer.zero_grad(set_to_none=True)  # what earlier code left is none of this training's
+    state.stepper.discard()  # what earlier code left is none of this training's
     _notify(state, "on_train_begin")
     _notify(state, "on_safe_point")
     while not state.finished:

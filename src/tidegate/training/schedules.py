@@ -71,11 +71,15 @@ class LearningRate:
                 "give max_steps"
             )
         self.schedule = schedule
-        self._groups = optimizer.param_groups
+        self._optimizer = optimizer
         self._factor = None if schedule is None else _FACTORS[schedule]
         self._total = total or 0
         self._base = [float(group["lr"]) for group in self._groups]
         self.apply(0)
+
+    @property
+    def _groups(self) -> list[dict[str, Any]]:
+        return self._optimizer.param_groups  # asked for anew: load_state_dict puts another list there
 
     @property
     def value(self) -> float:

@@ -91,7 +91,8 @@ class Stepper:
 
     def discard(self) -> None:
         """Forget the gradients that wait."""
-        self.optimizer.zero_grad(set_to_none=True)
+        for parameter in self._parameters:  # what zero_grad does, without its bookkeeping
+            parameter.grad = None
         self.pending, self._weight = 0, 0.0
 
     def state_dict(self) -> dict[str, Any]:
