@@ -1,1 +1,1 @@
-"""To come."""
+"""The command line: parse, call, print. Results go to standard output, all else to standard error."""

@@ -64,7 +64,8 @@ def unit_errors(backtest: Backtest, scale: np.ndarray) -> dict[str, np.ndarray]:
 def series_mase(backtest: Backtest, scale: np.ndarray, model: str) -> np.ndarray:
     """Give the mean absolute scaled error of one model, `[series, target]`; NaN where there is no truth or scale."""
     size: np.ndarray = np.abs(backtest.forecasts[model] - backtest.actual)  # [window, series, step, target]
-    return _mean(size, (0, 2)) / scale
+    mase: np.ndarray = _mean(size, (0, 2)) / scale
+    return mase
 
 
 def step_errors(errors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
