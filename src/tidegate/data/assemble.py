@@ -127,11 +127,11 @@ def _check_order(table: SeriesTable, place: Callable[[int], str]) -> None:
         return
     row = int(wrong[0]) + 1
     name = table.name(int(np.searchsorted(table.offsets, row, side="right")) - 1)
-    column, stamp = table.columns.time, table.times[row]
+    column, stamp = table.columns.time, table.stamp(row)
     if steps[row - 1] < 0:
         raise TimeStampError(
             f"column {column!r}, {place(row)}: time stamps must ascend within a series, but in {name} {stamp} follows "
-            f"{table.times[row - 1]} ({place(row - 1)}); sort the table, or pass sort=True"
+            f"{table.stamp(row - 1)} ({place(row - 1)}); sort the table, or pass sort=True"
         )
     hint = "keep one of the two"
     if not table.has_id:

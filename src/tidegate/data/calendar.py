@@ -8,14 +8,25 @@ gaps, stamps off the grid and the stamps of a forecast are arithmetic on integer
 from __future__ import annotations
 
 import dataclasses
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
 from tidegate.data.batches import IntArray
 from tidegate.errors import SpecError, TimeStampError, UnsupportedError
 
-__all__ = ["DAY", "HOUR", "BusinessSteps", "Calendar", "FixedSteps", "MonthSteps", "as_int", "calendar_of", "to_wall"]
+__all__ = [
+    "DAY",
+    "HOUR",
+    "BusinessSteps",
+    "Calendar",
+    "FixedSteps",
+    "MonthSteps",
+    "as_int",
+    "calendar_of",
+    "to_wall",
+    "written",
+]
 
 HOUR = 3_600_000_000  # microseconds
 DAY = 24 * HOUR
@@ -195,6 +206,18 @@ def _steps_of(alias: str) -> tuple[Steps, bool]:
 def as_int(times: np.ndarray) -> IntArray:
     """View times as int64 (microseconds, or the numbers themselves)."""
     return times.view(np.int64)
+
+
+def written(time: Any, timezone: str | None) -> str:
+    """Write one time as messages do: ``2026-03-01``, ``2026-03-01 13:00:00+01:00``, ``17``."""
+    if np.asarray(time).dtype.kind != "M":
+        return str(time)
+    import pandas as pd
+
+    stamp = pd.Timestamp(time)
+    if timezone is not None:
+        return str(stamp.tz_localize("UTC").tz_convert(timezone))
+    return str(stamp).removesuffix(" 00:00:00")
 
 
 def to_wall(times: np.ndarray, timezone: str | None) -> np.ndarray:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 from tidegate.data.batches import IntArray
-from tidegate.data.calendar import HOUR, FixedSteps, as_int, calendar_of
+from tidegate.data.calendar import HOUR, FixedSteps, as_int, calendar_of, written
 from tidegate.data.inference import infer_frequency, within_series
 from tidegate.data.table import SeriesTable
 from tidegate.errors import DataError, TimeStampError
@@ -58,10 +58,11 @@ def fill_gaps(
     off = np.flatnonzero(inside & (~aligned | (steps < 1)))
     if off.size:
         row = int(off[0]) + 1
+        expected = calendar.join(number[row - 1 : row] + 1, rest[row - 1 : row])[0]
         raise TimeStampError(
-            f"column {table.columns.time!r}, {place(row)}: {table.times[row]} in {table.name(_series(table, row))} is "
-            f"off the grid; after {table.times[row - 1]} the frequency {_quoted(table)} expects "
-            f"{calendar.join(number[row - 1 : row] + 1, rest[row - 1 : row])[0]}; correct the time stamp, or give "
+            f"column {table.columns.time!r}, {place(row)}: {table.stamp(row)} in {table.name(_series(table, row))} is "
+            f"off the grid; after {table.stamp(row - 1)} the frequency {_quoted(table)} expects "
+            f"{written(expected, table.timezone)}; correct the time stamp, or give "
             "another frequency"
         )
     gaps = np.flatnonzero(inside & (steps > 1))
@@ -88,8 +89,8 @@ def _check_growth(table: SeriesTable, gaps: IntArray, steps: IntArray, place: Ca
         row = int(gaps[steps[gaps].argmax()]) + 1
         raise DataError(
             f"filling the gaps by the frequency {_quoted(table)} would turn {len(table.times):,} rows into {rows:,}; "
-            f"the longest gap is in {table.name(_series(table, row))}, from {table.times[row - 1]} to "
-            f"{table.times[row]} ({place(row)}); correct that time stamp, or give a longer frequency"
+            f"the longest gap is in {table.name(_series(table, row))}, from {table.stamp(row - 1)} to "
+            f"{table.stamp(row)} ({place(row)}); correct that time stamp, or give a longer frequency"
         )
 
 
@@ -100,7 +101,7 @@ def _note(table: SeriesTable, gaps: IntArray, steps: IntArray, place: Callable[[
     note = (
         f"column {table.columns.time!r}: {gaps.size:,} gap{'' if gaps.size == 1 else 's'} filled with {missing:,} "
         f"missing row{'' if missing == 1 else 's'} in {series.size:,} series; the first in "
-        f"{table.name(_series(table, row))} after {table.times[row]} ({place(row)})"
+        f"{table.name(_series(table, row))} after {table.stamp(row)} ({place(row)})"
     )
     counted = table.calendar.steps
     if table.times.dtype.kind == "M" and table.timezone is None and isinstance(counted, FixedSteps):

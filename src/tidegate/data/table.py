@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from tidegate.data.batches import IntArray
-from tidegate.data.calendar import Calendar, calendar_of
+from tidegate.data.calendar import Calendar, calendar_of, written
 from tidegate.errors import DataError, SpecError
 from tidegate.specs import Columns, checks
 
@@ -91,6 +91,10 @@ class SeriesTable:
         """Name a series as messages do: ``series 'A'``, or ``the series`` where the table has no ids."""
         return f"series {self.ids[index : index + 1].tolist()[0]!r}" if self.has_id else "the series"
 
+    def stamp(self, row: int) -> str:
+        """Write the time of a flat row as messages do, in the table's time zone."""
+        return written(self.times[row], self.timezone)
+
     def select(self, indices: Any) -> SeriesTable:
         """Keep the series at ``indices`` (whole numbers or a boolean mask), in that order."""
         chosen = np.arange(len(self))[indices]
@@ -139,7 +143,10 @@ class SeriesTable:
         kept = earlier[self.offsets[1:]] - earlier[self.offsets[:-1]]
         chosen = np.flatnonzero(kept)
         if not chosen.size:
-            raise DataError(f"no row lies before {bound}; the table begins at {self.times.min()}")
+            raise DataError(
+                f"no row lies before {written(bound, self.timezone)}; the table begins at "
+                f"{written(self.times.min(), self.timezone)}"
+            )
         return self._cut(chosen, self.offsets[chosen], self.offsets[chosen] + kept[chosen])
 
     def _cut(self, chosen: IntArray, starts: IntArray, stops: IntArray) -> SeriesTable:

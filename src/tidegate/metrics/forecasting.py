@@ -52,7 +52,7 @@ def seasonal_scale(history: npt.ArrayLike, season: int = 1, *, axis: int = -1) -
 
 
 def mase(actual: npt.ArrayLike, forecast: npt.ArrayLike, scale: npt.ArrayLike, *, axis: Axis = -1) -> Any:
-    """Mean absolute scaled error, ``mean |y − f| / scale``; below 1 beats the naive forecast in-sample, lower is better.
+    """Mean absolute scaled error: ``mean |y − f| / scale``; below 1 beats the naive in-sample, lower is better.
 
     Hyndman & Koehler (2006), "Another look at measures of forecast accuracy"; with the season's scale as in the M4
     competition (Makridakis et al., 2020).
