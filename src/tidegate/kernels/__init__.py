@@ -1,1 +1,7 @@
-"""To come."""
+"""How a recurrence runs: the operators, their reference, and the choice between implementations."""
+
+from __future__ import annotations
+
+from tidegate.kernels.dispatch import Choice, Explanation, explain
+
+__all__ = ["Choice", "Explanation", "explain"]

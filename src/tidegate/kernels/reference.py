@@ -268,6 +268,6 @@ def _gru_gates(
 
 
 def _final(state: Tensor, initial: Tensor | None, dtype: torch.dtype) -> Tensor:
-    """Give a final state in the input's dtype; never the initial one itself, as an operator may not return its input."""
+    """Give a final state in the input's dtype, never the initial one itself: an operator may not return its input."""
     given = state.to(dtype)
     return given.clone() if given is initial else given
