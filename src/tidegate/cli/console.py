@@ -60,9 +60,8 @@ class Console:
             table.add_column(Text(name), justify="right" if place else "left")
         for row in body:
             table.add_row(*map(Text, row))  # as text: what stands in brackets is no markup
-        terminal = Terminal(file=sys.stdout)
         # A pipe has no width; lines that a program reads must not be folded.
-        terminal.print(table, width=None if terminal.is_terminal else 200)
+        Terminal(file=sys.stdout, width=None if sys.stdout.isatty() else 240).print(table)
 
 
 def strict_json(value: Any) -> str:

@@ -82,7 +82,7 @@ class Job:
         return summary
 
     def _roomy_windows(self) -> int:
-        """Take as many windows as leave the shortest series enough to train on; the middling, when short ones may go."""
+        """Leave the shortest series enough to train on; the middling one, when short ones may be left out."""
         lengths = self.table.lengths
         rows = float(np.median(lengths) if self.skip_short else lengths.min())
         return int(min(max((rows - self.model.horizon - 2) // self.model.horizon, 1), _WINDOWS))
