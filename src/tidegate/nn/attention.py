@@ -245,7 +245,7 @@ class _DotProduct(nn.Module):
 def _allowed(keys: Tensor, query_time: int, lengths: Tensor | None, mask: Tensor | None) -> Tensor | None:
     """Combine the ways to say where a query may attend: booleans [batch, 1 or query_time, time]."""
     batch, time, _ = keys.shape
-    allowed = None if lengths is None else valid_steps(lengths, batch, time)[:, None]
+    allowed = None if lengths is None else valid_steps(lengths, keys)[:, None]
     if mask is None:
         return allowed
     if mask.dtype != torch.bool or mask.shape not in ((batch, time), (batch, query_time, time)):

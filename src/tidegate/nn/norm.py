@@ -83,7 +83,7 @@ class BatchNorm(nn.Module):
             raise ShapeError(f"expected [batch, time, {self.norm.num_features}]; got {list(x.shape)}")
         if lengths is None:
             return self._dense(x)
-        valid = valid_steps(lengths, x.shape[0], x.shape[1])[:, :, None]  # [batch, time, 1]
+        valid = valid_steps(lengths, x)[:, :, None]  # [batch, time, 1]
         return (self._masked(x, valid) if self.training else self._dense(x)).where(valid, x.new_zeros(()))
 
     def _dense(self, x: Tensor) -> Tensor:
