@@ -83,7 +83,7 @@ def test_restored_batches_take_the_seed_that_was_drawn() -> None:
 
 def test_what_can_be_gone_through_once_is_refused() -> None:
     with pytest.raises(SpecError, match="a generator can be gone through only once; give Batches, a DataLoader or"):
-        Feed((batch for batch in []), CPU)
+        Feed((number for number in range(3)), CPU)
 
 
 def test_no_batches_and_wrong_lengths_are_errors() -> None:

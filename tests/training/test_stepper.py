@@ -74,6 +74,7 @@ def test_bfloat16_computes_products_in_bfloat16() -> None:
 
 
 @pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_float16_scales_the_loss_on_cuda() -> None:
     device = torch.device("cuda")
     module = nn.Linear(1, 1, bias=False).to(device)

@@ -55,7 +55,7 @@ class Feed:
     """
 
     def __init__(self, batches: Iterable[Any], device: torch.device) -> None:
-        if iter(batches) is batches:
+        if isinstance(batches, Iterator):  # not by iter(batches): there a DataLoader draws a seed
             raise SpecError(
                 f"a {type(batches).__name__} can be gone through only once; give Batches, a DataLoader or a list"
             )

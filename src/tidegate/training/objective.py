@@ -43,7 +43,7 @@ class Outcome:
 class Objective(Protocol):
     """Anything that can be called with a module and a batch, and gives an `Outcome`."""
 
-    def __call__(self, module: nn.Module, batch: Batch[Tensor]) -> Outcome:
+    def __call__(self, module: nn.Module, batch: Batch[Tensor], /) -> Outcome:
         """Run the module on the batch and compare."""
         ...
 
