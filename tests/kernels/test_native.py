@@ -3,27 +3,34 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tidegate.errors import SpecError, UnsupportedError
 from tidegate.kernels import native
 
-SOURCE = Path(native.__file__).resolve().parents[2]
-WITHOUT_LIBRARY = "import sys; sys.modules['tidegate.kernels._cpu'] = None\n"  # an import of it now fails
 LOG = "Tidegate runs on its slower reference kernels, for the compiled ones are missing: they were not built"
 
 
-def run(program: str, setting: str | None = None) -> subprocess.CompletedProcess[str]:
-    """Run ``program`` in a fresh interpreter, where nothing is loaded yet, with warnings as errors."""
-    environment = {name: value for name, value in os.environ.items() if name != "TIDEGATE_NATIVE"}
-    environment["PYTHONPATH"] = str(SOURCE)
-    if setting is not None:
-        environment["TIDEGATE_NATIVE"] = setting
-    program = "from tidegate.kernels import native\n" + program
-    return subprocess.run(
-        [sys.executable, "-W", "error", "-c", program], env=environment, capture_output=True, text=True, check=False
-    )
+@pytest.fixture(autouse=True)
+def _forgetful(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let each test load anew, as a fresh process would."""
+    monkeypatch.delenv("TIDEGATE_NATIVE", raising=False)
+    _forget()
+    yield
+    _forget()
+
+
+def _forget() -> None:
+    native._load.cache_clear()
+    native._available.cache_clear()
+
+
+@pytest.fixture
+def _not_built(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "tidegate.kernels._cpu", None)  # an import of it now fails
 
 
 def linux_flags() -> set[str]:
@@ -45,46 +52,64 @@ def test_the_instruction_set_is_what_the_cpu_has() -> None:
     assert native.available()
 
 
-def test_the_library_is_loaded_when_first_asked_for() -> None:
-    done = run("import sys; sys.exit('tidegate.kernels._cpu' in sys.modules)")
-    assert (done.returncode, done.stderr) == (0, "")
+@pytest.mark.usefixtures("_not_built")
+def test_absence_is_logged_once_and_only_for_who_wants_the_library(caplog: pytest.LogCaptureFixture) -> None:
+    assert str(native.missing_because()).startswith("they were not built when Tidegate was installed")
+    assert caplog.messages == []
+    assert not native.available()
+    assert not native.available()
+    [message] = caplog.messages
+    assert message.startswith(LOG)
 
 
-def test_absence_is_said_once_and_only_to_who_wants_the_library() -> None:
-    quiet = run(WITHOUT_LIBRARY + "assert 'not built' in native.missing_because()")
-    assert (quiet.returncode, quiet.stderr) == (0, "")
-    asked = run(WITHOUT_LIBRARY + "assert not native.available()\nassert not native.available()")
-    assert asked.returncode == 0, asked.stderr
-    assert asked.stderr.count("\n") == 1
-    assert asked.stderr.startswith(LOG)
+def test_a_library_that_cannot_be_loaded_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(name: str) -> None:
+        raise ImportError(f"{name}: undefined symbol: torch_library_impl")
 
-
-def test_the_variable_switches_the_library_off_without_a_word() -> None:
-    program = "assert not native.available()\nprint(native.missing_because())"
-    done = run(program, setting="0")
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == "switched off by TIDEGATE_NATIVE=0\n"
-
-
-def test_the_variable_can_demand_the_library() -> None:
-    done = run(WITHOUT_LIBRARY + "native.available()", setting="1")
-    assert done.returncode == 1
-    assert done.stderr.splitlines()[-1].startswith(
-        "tidegate.errors.UnsupportedError: TIDEGATE_NATIVE=1 demands the compiled CPU kernels, which are missing: they"
+    monkeypatch.setattr("tidegate.kernels.native.importlib.import_module", fail)
+    assert native.missing_because() == (
+        "the library cannot be loaded (tidegate.kernels._cpu: undefined symbol: torch_library_impl)"
     )
 
 
-def test_another_setting_of_the_variable_is_refused() -> None:
-    done = run("native.available()", setting="yes")
-    assert done.stderr.splitlines()[-1] == (
-        "tidegate.errors.SpecError: TIDEGATE_NATIVE must be 0 (without compiled kernels), 1 (demand them) or unset; "
-        "got 'yes'"
+def test_a_fresh_process_says_so_on_one_line_and_runs_on() -> None:
+    """Loaded no sooner than asked for; no Python warning, which this interpreter would turn into an error."""
+    program = (
+        "import sys, tidegate.kernels.native as native\n"
+        "assert 'tidegate.kernels._cpu' not in sys.modules\n"
+        "sys.modules['tidegate.kernels._cpu'] = None\n"
+        "assert not native.available()\n"
     )
+    environment = {name: value for name, value in os.environ.items() if name != "TIDEGATE_NATIVE"}
+    environment["PYTHONPATH"] = str(Path(native.__file__).resolve().parents[2])
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.startswith(LOG)
+    assert done.stderr.count("\n") == 1
 
 
-def test_without_the_library_there_is_no_instruction_set() -> None:
-    done = run("native.instruction_set()", setting="0")
-    assert done.stderr.splitlines()[-1] == (
-        "tidegate.errors.UnsupportedError: there is no instruction set to name: the compiled CPU kernels are missing "
-        "(switched off by TIDEGATE_NATIVE=0)"
-    )
+def test_the_variable_switches_the_library_off_without_a_word(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("TIDEGATE_NATIVE", "0")
+    assert not native.available()
+    assert native.missing_because() == "switched off by TIDEGATE_NATIVE=0"
+    assert caplog.messages == []
+    with pytest.raises(UnsupportedError, match=r"no instruction set to name: .* \(switched off by TIDEGATE_NATIVE=0\)"):
+        native.instruction_set()
+
+
+@pytest.mark.usefixtures("_not_built")
+def test_the_variable_can_demand_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TIDEGATE_NATIVE", "1")
+    for _ in range(2):  # the demand does not wear off
+        with pytest.raises(UnsupportedError, match=r"TIDEGATE_NATIVE=1 demands the compiled CPU kernels, .* not built"):
+            native.available()
+
+
+def test_another_setting_of_the_variable_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TIDEGATE_NATIVE", "yes")
+    with pytest.raises(SpecError, match=r"must be 0 \(without .*\), 1 \(demand them\) or unset; got 'yes'"):
+        native.available()
