@@ -220,7 +220,8 @@ def _faulty(kind: str, healthy: np.ndarray, level: float, random: np.random.Gene
         offset = sign * np.linspace(0, random.uniform(1.5, 3), len(healthy))
     else:
         offset = level * random.uniform(4, 8) * random.standard_normal(len(healthy))
-    return np.add(healthy, offset)
+    faulty: np.ndarray = healthy + offset
+    return faulty
 
 
 def _hours(start: str, days: int) -> pd.DatetimeIndex:

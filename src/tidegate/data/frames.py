@@ -63,8 +63,8 @@ def read_frame(frame: Any, columns: Columns | None = None, *, sort: bool = False
     """
     columns = Columns() if columns is None else columns
     native, backend = _native(frame)
-    names = [str(name) for name in native.columns]
-    numeric = [name for name in names if names.count(name) == 1 and native[name].dtype.is_numeric()]
+    names = [name for name in native.columns if isinstance(name, str)]
+    numeric = [name for name in names if native[name].dtype.is_numeric()]
     columns, has_id = resolve_columns(columns, names, numeric)
     if not len(native):
         raise DataError(f"the table has no rows, only the columns {', '.join(map(repr, names))}; give at least one row")
@@ -141,11 +141,7 @@ def resolve_columns(columns: Columns, names: Sequence[str], numeric: Sequence[st
     ColumnError
         If a column is absent or doubled, or no target is named and none is numeric.
     """
-    doubled = sorted({name for name in names if names.count(name) > 1})
-    if doubled:
-        raise ColumnError(
-            f"the table has {names.count(doubled[0])} columns named {doubled[0]!r}; rename or drop all but one"
-        )
+    _check_doubled(names)
     if columns.time not in names:
         raise absent_column(columns.time, "time", names)
     has_id = columns.id in names
@@ -175,6 +171,14 @@ def absent_column(name: str, role: str, names: Sequence[str]) -> ColumnError:
     return ColumnError(f"the {role} column {name!r} is not in the table, which has {_listed(names)}{meant}")
 
 
+def _check_doubled(names: Sequence[str]) -> None:
+    doubled = sorted({name for name in names if names.count(name) > 1})
+    if doubled:
+        raise ColumnError(
+            f"the table has {names.count(doubled[0])} columns named {doubled[0]!r}; rename or drop all but one"
+        )
+
+
 def _default_id() -> str:
     return Columns().id
 
@@ -195,6 +199,8 @@ def _native(frame: Any) -> tuple[nw.DataFrame[Any], Literal["pandas", "polars"]]
         nw.Implementation.PANDAS: "pandas",
         nw.Implementation.POLARS: "polars",
     }
+    if not hasattr(frame, "collect") and hasattr(frame, "columns"):
+        _check_doubled([name for name in frame.columns if isinstance(name, str)])
     try:
         native = nw.from_native(frame, eager_only=True)
     except TypeError as error:

@@ -69,7 +69,7 @@ def seasons(table: SeriesTable) -> tuple[int, ...]:
                 found[lag] = evidence
     ordered = sorted(found)
     if natural is None:
-        ordered = _as_good_as_any(ordered, {lag: evidence.score(lag) for lag, evidence in found.items()})
+        ordered = _as_good_as_any(found)
     chain = ordered[:1]
     for lag in ordered[1:]:
         if found[chain[0]].stands_out(lag, base=chain[-1]):
@@ -162,7 +162,7 @@ def _evidence(series: np.ndarray) -> _Evidence:
     squares = np.cumsum(np.nan_to_num(pooled) ** 2)  # 1 at lag 0
     before = squares[np.arange(len(pooled)) // 2]
     noise = 1 / np.sqrt(counted * min(len(series), _POOLED))
-    return _Evidence(pooled, noise, noise * np.sqrt(2 * before - 1))
+    return _Evidence(pooled, noise, noise * np.sqrt(np.maximum(2 * before - 1, 1)))
 
 
 def _each(series: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -204,11 +204,12 @@ def _natural(steps: Steps) -> tuple[int, ...]:
     return tuple(season for season in (*cycles, year) if season >= 2)
 
 
-def _as_good_as_any(lags: list[int], scores: dict[int, float]) -> list[int]:
-    """Begin ``lags`` with the shortest that is nearly as good as the best, or the best of those around it."""
-    if not lags:
+def _as_good_as_any(found: dict[int, _Evidence]) -> list[int]:
+    """Begin the lags with the shortest whose peak is nearly as high as the highest, or the best of those around it."""
+    if not found:
         return []
-    needed = _AS_GOOD * max(scores.values())
-    first = next(lag for lag in lags if scores[lag] >= needed)
-    best = max((lag for lag in lags if first <= lag <= 1.5 * first), key=scores.__getitem__)
-    return [lag for lag in lags if lag >= best]
+    heights = {lag: float(evidence.correlation[lag]) for lag, evidence in found.items()}
+    shortest = min(lag for lag, height in heights.items() if height >= _AS_GOOD * max(heights.values()))
+    beside = (lag for lag in found if shortest <= lag <= 1.5 * shortest)
+    best = max(beside, key=lambda lag: found[lag].score(lag))
+    return sorted(lag for lag in found if lag >= best)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 
 import numpy as np
 
@@ -106,16 +105,16 @@ def split_bounds(
     calibrating = np.where(no_calibration, 0, calibrating)
     no_validation = before_test - stopping - calibrating < least_train
     stopping = np.where(no_validation, 0, stopping)
-    gave_up = no_validation | (no_calibration & (calibration > 0))
-    fallback = np.flatnonzero(gave_up)
     train = before_test - stopping - calibrating
+    lost_calibration = no_calibration & (calibration > 0)
+    lost_validation = no_validation & (validation > 0)
     return Split(
         train=train,
         validation=train + stopping,
         calibration=before_test,
         test=table.lengths,
-        fallback=fallback,
-        notes=_notes(table, fallback, no_validation),
+        fallback=np.flatnonzero(lost_calibration | lost_validation),
+        notes=_notes(table, lost_calibration, lost_validation),
     )
 
 
@@ -127,14 +126,20 @@ def _rows(name: str, asked: float | int, available: IntArray, least: int) -> Int
     if isinstance(asked, bool):
         raise SpecError(f"{name} must be a number of rows or a share of them; got {asked!r}")
     checks.whole(name, asked, least=0)
-    return np.full(len(available), math.floor(asked), np.int64)
+    return np.full(len(available), asked, np.int64)
 
 
-def _notes(table: SeriesTable, fallback: IntArray, no_validation: np.ndarray) -> tuple[str, ...]:
-    if not fallback.size:
+def _notes(table: SeriesTable, lost_calibration: np.ndarray, lost_validation: np.ndarray) -> tuple[str, ...]:
+    either = lost_calibration | lost_validation
+    if not either.any():
         return ()
-    lost = "no validation" if no_validation[fallback].any() else "no calibration"
+    losses = {
+        "no calibration rows of their own": lost_calibration & ~lost_validation,
+        "no validation rows of their own": lost_validation & ~lost_calibration,
+        "neither calibration nor validation rows": lost_validation & lost_calibration,
+    }
+    told = [f"{lost.sum():,} with {words}" for words, lost in losses.items() if lost.any()]
     return (
-        f"{fallback.size:,} of {len(table):,} series are too short for every part and have {lost} rows of their own; "
-        f"the first is {table.name(int(fallback[0]))}",
+        f"{either.sum():,} of {len(table):,} series are too short for every part: {', '.join(told)}; "
+        f"the first is {table.name(int(either.argmax()))}",
     )

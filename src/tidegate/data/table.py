@@ -138,7 +138,7 @@ class SeriesTable:
         DataError
             If no row is left.
         """
-        bound = np.asarray(time, self.times.dtype)
+        bound = np.asarray(time, self.times.dtype)[()]
         earlier = np.concatenate([[0], np.cumsum(self.times < bound)])  # rows before `bound` up to each row
         kept = earlier[self.offsets[1:]] - earlier[self.offsets[:-1]]
         chosen = np.flatnonzero(kept)
