@@ -75,11 +75,11 @@ def linear(
 
 
 def test_a_linear_law_is_found(arrays: Data) -> None:
-    net, history = linear(arrays, Training(epochs=300, learning_rate=0.05, batch_size=10))
-    torch.testing.assert_close(net.weight, torch.tensor([[1.0, -2.0, 0.5]]), atol=1e-5, rtol=0)
-    assert net.bias.item() == pytest.approx(0.25, abs=1e-5)
-    assert history["loss"][-1] < 1e-9
-    assert (history.epochs, history.steps, history.stopped) == (300, 1500, None)
+    net, history = linear(arrays, Training(epochs=200, learning_rate=0.05, batch_size=25))
+    torch.testing.assert_close(net.weight, torch.tensor([[1.0, -2.0, 0.5]]), atol=1e-4, rtol=0)
+    assert net.bias.item() == pytest.approx(0.25, abs=1e-4)
+    assert history["loss"][-1] < 1e-8
+    assert (history.epochs, history.steps, history.stopped) == (200, 400, None)
 
 
 def test_least_squares_with_noise_is_found(arrays: Data) -> None:

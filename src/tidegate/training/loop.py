@@ -14,6 +14,7 @@ from tidegate.specs import Training
 from tidegate.training.averages import Metric
 from tidegate.training.callbacks.base import Callback
 from tidegate.training.callbacks.early_stopping import EarlyStopping
+from tidegate.training.callbacks.terminate_on_nan import TerminateOnNaN
 from tidegate.training.feed import Feed, generator_state, set_generator_state
 from tidegate.training.history import History
 from tidegate.training.objective import Objective
@@ -191,7 +192,8 @@ def _notify(state: TrainingState, event: str) -> None:
 
 
 def _is_finite(state: TrainingState) -> bool:
-    if state.device.type == "cpu":
+    watched = any(isinstance(callback, TerminateOnNaN) for callback in state.listeners("on_batch_end"))
+    if state.device.type == "cpu" or watched:
         return math.isfinite(state.loss.item())
     last = state.feed.position == 0
     if not last and state.batches_in_epoch % _CHECK_EVERY:
