@@ -293,6 +293,10 @@ def test_doubled_columns_and_foreign_objects_are_refused() -> None:
         read_frame(frame)
     with pytest.raises(ColumnError, match="expected a pandas or polars DataFrame, got list"):
         read_frame([1, 2, 3])
+    with pytest.raises(ColumnError, match=r"the time column 'ds' is the table's index; call .reset_index\(\) first"):
+        read_frame(_long().set_index("ds"))
+    with pytest.raises(TimeStampError, match=r"or name the id column .* \(there is no column 'unique_id'\)"):
+        read_frame(_long().drop(columns="unique_id"))
     with pytest.raises(ColumnError, match=r"got LazyFrame; call .collect\(\) first"):
         read_frame(pl.DataFrame({"ds": [1], "y": [1]}).lazy())
 

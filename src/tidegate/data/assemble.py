@@ -131,11 +131,9 @@ def _check_order(table: SeriesTable, place: Callable[[int], str]) -> None:
     if steps[row - 1] < 0:
         raise TimeStampError(
             f"column {column!r}, {place(row)}: time stamps must ascend within a series, but in {name} {stamp} follows "
-            f"{table.stamp(row - 1)} ({place(row - 1)}); sort the table, or pass sort=True"
+            f"{table.stamp(row - 1)} ({place(row - 1)}); sort the table, or pass sort=True{_several(table)}"
         )
-    hint = "keep one of the two"
-    if not table.has_id:
-        hint += f", or name the id column if the table holds several series (there is no column {table.columns.id!r})"
+    hint = f"keep one of the two{_several(table)}"
     positive = steps[inside & (steps > 0)]
     fine = positive.size and np.median(positive) <= HOUR
     if table.times.dtype.kind == "M" and table.timezone is None and fine:
@@ -143,6 +141,12 @@ def _check_order(table: SeriesTable, place: Callable[[int], str]) -> None:
     raise TimeStampError(
         f"column {column!r}: {name} has the time stamp {stamp} twice ({place(row - 1)} and {place(row)}); {hint}"
     )
+
+
+def _several(table: SeriesTable) -> str:
+    if table.has_id:
+        return ""
+    return f", or name the id column if the table holds several series (there is no column {table.columns.id!r})"
 
 
 def _missing_notes(table: SeriesTable, place: Callable[[int], str]) -> list[str]:

@@ -65,6 +65,8 @@ def read_frame(frame: Any, columns: Columns | None = None, *, sort: bool = False
     native, backend = _native(frame)
     names = [name for name in native.columns if isinstance(name, str)]
     numeric = [name for name in names if native[name].dtype.is_numeric()]
+    if columns.time not in names and getattr(getattr(frame, "index", None), "name", None) == columns.time:
+        raise ColumnError(f"the time column {columns.time!r} is the table's index; call .reset_index() first")
     columns, has_id = resolve_columns(columns, names, numeric)
     if not len(native):
         raise DataError(f"the table has no rows, only the columns {', '.join(map(repr, names))}; give at least one row")
