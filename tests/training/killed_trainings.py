@@ -19,11 +19,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from tidegate.data import Batches, ContinuousBatches
 from tidegate.data.batches import Arrays
+from tidegate.nn import LSTM
 from tidegate.specs import Optimizer, Training
 from tidegate.training import BackupAndRestore, Callback, CSVLogger, EarlyStopping, ReduceLROnPlateau, fit, train
 from tidegate.training.objective import Supervised
@@ -42,29 +43,6 @@ class KillAfter(Callback):
         self.left -= 1
         if self.left == 0:
             os.kill(os.getpid(), signal.SIGKILL)
-
-
-class Carrying(nn.Module):
-    """A recurrent layer with a state in a buffer that a state_dict leaves out."""
-
-    hidden: Tensor | None
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.cell = nn.GRUCell(2, 8)
-        self.head = nn.Linear(8, 1)
-        self.register_buffer("hidden", None, persistent=False)
-
-    def reset_states(self) -> None:
-        self.hidden = None
-
-    def forward(self, values: Tensor) -> Tensor:
-        hidden, outputs = self.hidden, []
-        for step in values.unbind(1):
-            hidden = self.cell(step, hidden)
-            outputs.append(self.head(nn.functional.dropout(hidden, 0.2, self.training)))
-        self.hidden = None if hidden is None else hidden.detach()
-        return torch.stack(outputs, 1)
 
 
 def on_arrays(callbacks: list[Callback]) -> tuple[nn.Module, dict[str, Any]]:
@@ -103,7 +81,11 @@ def on_a_loader(callbacks: list[Callback]) -> tuple[nn.Module, dict[str, Any]]:
 def continuously(callbacks: list[Callback]) -> tuple[nn.Module, dict[str, Any]]:
     """Truncated backpropagation: a state carried across batches, epochs that end within a pass."""
     torch.manual_seed(3)
-    net = Carrying()
+    net = nn.Sequential(
+        LSTM(2, 8, batch_first=True, return_state=False, stateful=True, recurrent_dropout=0.1),
+        nn.Dropout(0.2),
+        nn.Linear(8, 1),
+    )
     values = np.random.default_rng(3).normal(size=(600, 2)).astype(np.float32)
     target = values.cumsum(0)[:, :1] / 10
     history = fit(

@@ -3,6 +3,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from tidegate.nn import LSTM
 from tidegate.training.stateful import (
     load_transient_buffers,
     reset_states,
@@ -32,6 +33,21 @@ class Counter(nn.Module):
 def test_layers_with_a_state_are_found_at_any_depth() -> None:
     inner = Counter()
     assert stateful_layers(nn.Sequential(nn.Linear(1, 1), nn.Sequential(inner))) == [inner]
+
+
+def test_layers_of_tidegate_carry_a_state_when_told() -> None:
+    plain, told = LSTM(1, 2), LSTM(1, 2, stateful=True)
+    assert stateful_layers(nn.Sequential(plain, told)) == [told]
+    told(torch.ones(3, 1, 1))
+    kept = transient_buffers(told)
+    with states_aside(told):
+        told(torch.zeros(3, 5, 1))  # another batch size
+    given_back = transient_buffers(told)
+    assert len(kept) == 2
+    for name, value in kept.items():
+        assert value is not None
+        assert value.any()
+        torch.testing.assert_close(given_back[name], value, rtol=0, atol=0)
 
 
 def test_transient_buffers_are_copied_and_put_back() -> None:

@@ -14,8 +14,8 @@ Buffers: TypeAlias = dict[str, Tensor | None]
 
 
 def stateful_layers(module: nn.Module) -> list[nn.Module]:
-    """List the submodules that carry a state: those with a method ``reset_states()``."""
-    return [layer for layer in module.modules() if callable(getattr(layer, "reset_states", None))]
+    """List the submodules that carry a state: with ``reset_states()``, and not ``stateful=False``."""
+    return [layer for layer in module.modules() if callable(getattr(layer, "reset_states", None)) and _carries(layer)]
 
 
 def reset_states(module: nn.Module) -> None:
@@ -58,3 +58,8 @@ def states_aside(module: nn.Module) -> Iterator[None]:
         yield
     finally:
         load_transient_buffers(module, present)
+
+
+def _carries(layer: nn.Module) -> bool:
+    # The layers of tidegate.nn keep the switch among their options; a layer of the user's own may have it as attribute.
+    return bool(getattr(getattr(layer, "options", layer), "stateful", True))

@@ -140,7 +140,7 @@ def _check_batches(module: nn.Module, data: Any, batches: Any, batch_size: int |
     if batches is data:
         if batch_size is not None:
             raise SpecError(f"batch_size={batch_size} cannot change a {type(data).__name__}: it has batches already")
-    elif any(getattr(layer, "stateful", True) for layer in stateful_layers(module)):
+    elif stateful_layers(module):
         raise SpecError(
             "the module carries a state from batch to batch, which shuffled examples would mix up; "
             "give ContinuousBatches, or Batches(…, shuffle=False)"
