@@ -168,8 +168,19 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("safetensors.numpy.save_file", full)
+    monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(OutputError, match="No space left on device"):
         write(path)
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_the_same_content_gives_the_same_bytes(tmp_path: Path) -> None:
+    arrays = {name: np.full(3, place, np.float32) for place, name in enumerate("hgfedcba")}
+    for name in ("one", "two"):
+        tensorfile.write(tmp_path / name, format="x", version=1, description={"b": 1, "a": 2}, arrays=arrays)
+    assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
+    read = tensorfile.read(tmp_path / "one", format="x", version=1).arrays
+    assert {name: array.tolist() for name, array in read.items()} == {
+        name: array.tolist() for name, array in arrays.items()
+    }

@@ -74,7 +74,7 @@ def write(
     OutputError
         If the file cannot be written.
     """
-    from safetensors.numpy import save_file
+    from safetensors.numpy import save
 
     contiguous = {name: np.ascontiguousarray(array).reshape(array.shape) for name, array in arrays.items()}
     text = json.dumps(description, sort_keys=True, allow_nan=False)
@@ -85,7 +85,7 @@ def write(
         "sha256": _digest(text, contiguous),
     }
     with atomic_path(path) as temporary:
-        save_file(contiguous, temporary, metadata)
+        temporary.write_bytes(_ordered(save(contiguous, metadata)))
 
 
 def read(path: str | os.PathLike[str], *, format: str, version: int) -> TensorFile:  # noqa: A002
@@ -136,6 +136,17 @@ def read_header(path: str | os.PathLike[str], *, format: str, version: int) -> H
         digest=str(digest),
         size=size,
     )
+
+
+def _ordered(content: bytes) -> bytes:
+    """Put the names in the header of a safetensors file in order, which safetensors leaves to chance.
+
+    So the same content gives the same bytes. Offsets count from the end of the header and stay right.
+    """
+    start = 8 + int.from_bytes(content[:8], "little")
+    header = json.dumps(json.loads(content[8:start]), sort_keys=True, separators=(",", ":")).encode()
+    header += b" " * (-len(header) % 8)  # tensors begin at a multiple of eight
+    return len(header).to_bytes(8, "little") + header + content[start:]
 
 
 def _description_text(header: Header) -> str:
