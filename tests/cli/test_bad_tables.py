@@ -51,7 +51,7 @@ SPOILT: dict[str, tuple[int, str | None, tuple[str, ...]]] = {
     "too few fields": (5, "north,2024-01-05", ("line 5: expected 3 fields (store, date, units), got 2",)),
     "too many fields": (5, "north,2024-01-05,1,2", ("line 5: expected 3 fields", "got 4", "quotes")),
     "off the grid": (5, "north,2024-01-04T07:00,1", ("date", "line 5")),
-    "mixed time zones": (5, "north,2024-01-05T00:00:00+05:00,1", ("column 'date'", "line 5")),
+    "mixed time zones": (5, "north,2024-01-05T00:00:00+05:00,1", ("column 'date'", "mixed UTC offsets")),
     "an open quote": (5, 'north,2024-01-05,"1', ("close every quote",)),
 }
 
@@ -71,7 +71,8 @@ def test_a_header_alone(lines: Lines, write: Any, refused: Any) -> None:
 
 
 def test_one_row(lines: Lines, write: Any, refused: Any) -> None:
-    refused(write(lines(1)), "frequency")
+    refused(write(lines(1)), "the frequency cannot be inferred from one row a series")
+    refused(write(lines(1)), "series 'north' has 1 rows, at least", last=("--frequency", "D"))
 
 
 def test_no_file(tmp_path: Path, refused: Any) -> None:
@@ -85,7 +86,7 @@ def test_a_folder_for_a_file(tmp_path: Path, refused: Any) -> None:
 def test_unsorted_rows_are_refused(lines: Lines, write: Any, refused: Any) -> None:
     table = lines(30)
     table[4], table[5] = table[5], table[4]
-    refused(write(table), "line 6", "north", "2024-01-05", "sort")
+    refused(write(table), "line 6", "north", "2024-01-05", "--sort")
 
 
 @pytest.mark.parametrize(
@@ -132,12 +133,27 @@ def test_binary_files(content: bytes, said: str, write: Any, refused: Any) -> No
 
 def test_mixed_frequencies(lines: Lines, write: Any, refused: Any) -> None:
     hourly = [f"south,2024-01-{day:02}T{hour:02}:00,1.5" for day in (1, 2) for hour in range(24)]
-    refused(write([*lines(30), *hourly]), "south")
+    refused(write([*lines(30), *hourly]), "one frequency, but series 'south' has 'h' and series 'north' has 'D'")
+
+
+def _hours(texts: list[str]) -> list[str]:
+    return ["store,date,units", *(f"north,{text},{100 + place % 7}" for place, text in enumerate(texts))]
+
+
+def test_the_hour_that_autumn_repeats(write: Any, refused: Any) -> None:
+    hours = [f"2024-10-{day}T{hour:02}:00" for day in (26, 27) for hour in range(24)]
+    hours.insert(27, "2024-10-27T02:00")
+    refused(write(_hours(hours)), "2024-10-27 02:00:00", "line 29", "north")
+
+
+def test_offsets_that_change_with_daylight_saving(write: Any, refused: Any) -> None:
+    hours = [f"2024-03-31T{hour:02}:00+0{1 + (hour > 1)}:00" for hour in range(24) if hour != 2]
+    refused(write(_hours(hours)), "mixed UTC offsets", "line 2", "line 4", "UTC")
 
 
 def test_a_short_series_is_named(lines: Lines, write: Any, refused: Any) -> None:
     table = lines(40, series=("north", "south")) + lines(5, series=("west",))[1:]
-    refused(write(table), "series 'west' has 5 rows", "at least", "skip")
+    refused(write(table), "series 'west' has 5 rows", "at least", "(--skip-short)")
 
 
 def test_all_series_too_short(lines: Lines, write: Any, refused: Any) -> None:
@@ -161,12 +177,12 @@ def test_a_horizon_that_is_none(horizon: str, cli: Any, lines: Lines, write: Any
         ("--season", "9", "season (9) must fit into the context (6)"),
         ("--cell", "rnn", "cell must be one of 'lstm', 'gru'; got 'rnn'"),
         ("--strategy", "magic", "strategy must be one of"),
-        ("--hidden-size", "0", "hidden_size must be a whole number of at least 1; got 0"),
-        ("--layers", "0", "layers must be a whole number of at least 1; got 0"),
+        ("--hidden-size", "0", "--hidden-size must be a whole number of at least 1; got 0"),
+        ("--layers", "0", "--layers must be a whole number of at least 1; got 0"),
         ("--epochs", "0", "epochs must be a whole number of at least 1; got 0"),
-        ("--batch-size", "-1", "batch_size must be a whole number of at least 1; got -1"),
-        ("--learning-rate", "0", "learning_rate must be more than 0; got 0"),
-        ("--learning-rate", "nan", "learning_rate must be a finite number; got nan"),
+        ("--batch-size", "-1", "--batch-size must be a whole number of at least 1; got -1"),
+        ("--learning-rate", "0", "--learning-rate must be more than 0; got 0"),
+        ("--learning-rate", "nan", "--learning-rate must be a finite number; got nan"),
         ("--seed", "-1", "seed must be a whole number of at least 0; got -1"),
         ("--device", "abacus", "device must be"),
         ("--frequency", "fortnightly", "fortnightly"),

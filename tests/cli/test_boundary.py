@@ -30,6 +30,11 @@ def test_success_gives_the_code_of_the_command(capsys: pytest.CaptureFixture[str
         (errors.DataError("column 'y', line 3: bad"), 2, "tidegate: error: column 'y', line 3: bad\n"),
         (errors.OutputError("cannot write 'run'"), 2, "tidegate: error: cannot write 'run'\n"),
         (errors.SpecError("two\nlines\x1b[31m"), 2, "tidegate: error: two lines [31m\n"),
+        (
+            errors.ShortSeriesError("'skip_short' is short; leave it out (skip_short), or sort=True"),
+            2,
+            "tidegate: error: 'skip_short' is short; leave it out (--skip-short), or --sort\n",
+        ),
         (errors.TrainingError("loss is NaN"), 1, "tidegate: error: loss is NaN; --debug shows where\n"),
         (PermissionError(13, "Permission denied", "a.csv"), 2, "tidegate: error: Permission denied ('a.csv')\n"),
         (KeyboardInterrupt(), 130, "tidegate: interrupted\n"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import traceback
 from collections.abc import Callable
@@ -20,6 +21,18 @@ UNREAD = 141  # 128 + SIGPIPE
 
 # Raised on purpose, but not because of what the user gave.
 _OWN = (errors.StateError, errors.NotFittedError, errors.ShapeError, errors.TrainingError)
+
+# Messages name arguments as Python has them; what stands in quotes is the user's own and stays.
+_FLAGS = {
+    "batch_size": "--batch-size",
+    "hidden_size": "--hidden-size",
+    "learning_rate": "--learning-rate",
+    "max_steps": "--max-steps",
+    "num_layers": "--layers",
+    "skip_short": "--skip-short",
+    "sort=True": "--sort",
+}
+_ARGUMENT = re.compile(rf"""(?<!['"\w-])({"|".join(_FLAGS)})(?!['"\w])""")
 
 
 def guarded(run: Callable[[], int], *, debug: bool = False) -> int:
@@ -54,7 +67,7 @@ def _explained(error: Exception) -> tuple[str, int]:
         where = context.command_path if context is not None else "tidegate"
         return f"{error.format_message().rstrip('.')}; see {where} --help", REFUSED
     if isinstance(error, errors.TidegateError) and not isinstance(error, _OWN):
-        return str(error), REFUSED
+        return _ARGUMENT.sub(lambda match: _FLAGS[match.group()], str(error)), REFUSED
     if isinstance(error, OSError):
         place = f" ({error.filename!r})" if error.filename else ""
         return f"{error.strerror or error}{place}", REFUSED

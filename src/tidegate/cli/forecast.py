@@ -11,7 +11,6 @@ from typer import Argument, Option
 from tidegate.cli.columns import choose_columns, header_of
 from tidegate.cli.console import Console
 from tidegate.cli.flags import Debug, Json, Quiet
-from tidegate.errors import SpecError
 from tidegate.specs import Columns, checks
 
 if TYPE_CHECKING:
@@ -119,7 +118,4 @@ def build_model(options: Options, columns: Columns) -> Forecaster:
     changes: dict[str, Any] = {name: value for name, value in nested.items() if value is not None}
     if options.epochs is not None and options.max_steps is None:
         changes["training__max_steps"] = None  # the default number of steps would end the epochs early
-    try:
-        return model.set_params(**changes)
-    except SpecError as error:
-        raise SpecError(str(error).replace("num_layers", "--layers")) from error
+    return model.set_params(**changes)
