@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -210,3 +213,18 @@ def test_every_option_reaches_the_forecaster() -> None:
 
 def test_the_command_is_documented() -> None:
     assert (command.run.__doc__ or "").startswith("Forecast the series of a CSV file.")
+
+
+def test_ctrl_c_ends_at_once_and_leaves_nothing(lines: Lines, write: Any, tmp_path: Path) -> None:
+    arguments = ["forecast", str(write(lines(300))), *COLUMNS, "--horizon", "3", "--out", str(tmp_path / "run")]
+    command = [sys.executable, "-m", "tidegate", *arguments, "--epochs", "1000000"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        while "backtest" not in process.stderr.readline():
+            assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        assert process.stderr.read() == "tidegate: interrupted\n"
+        assert process.stdout.read() == ""
+    assert process.returncode == 130
+    assert not (tmp_path / "run").exists()
