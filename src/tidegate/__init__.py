@@ -8,6 +8,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from tidegate._core.version import __version__
+
 if TYPE_CHECKING:
     from tidegate import data, errors, kernels, metrics, nn, specs, training
     from tidegate.data import Arrays, Batches, ContinuousBatches, datasets, sliding_windows
@@ -26,8 +28,6 @@ if TYPE_CHECKING:
         TerminateOnNaN,
         train,
     )
-
-__version__ = "0.1.0"
 
 _MODULES = ("data", "errors", "kernels", "metrics", "nn", "specs", "training")
 _HOMES = {
@@ -50,10 +50,37 @@ _HOMES = {
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
-__all__ = [  # noqa: PLE0604, RUF022 - the list is built so that a name cannot be in one place only
+__all__ = [
+    "Arrays",
+    "BackupAndRestore",
+    "Batches",
+    "CSVLogger",
+    "Callback",
+    "Columns",
+    "ContinuousBatches",
+    "EarlyStopping",
+    "Forecaster",
+    "History",
+    "LearningRateScheduler",
+    "ModelCheckpoint",
+    "Optimizer",
+    "Recurrent",
+    "ReduceLROnPlateau",
+    "Scaling",
+    "TensorBoard",
+    "TerminateOnNaN",
+    "Training",
     "__version__",
-    *_MODULES,
-    *_HOME_OF,
+    "data",
+    "datasets",
+    "errors",
+    "kernels",
+    "metrics",
+    "nn",
+    "sliding_windows",
+    "specs",
+    "train",
+    "training",
 ]
 
 

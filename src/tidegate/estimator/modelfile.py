@@ -14,6 +14,7 @@ No import path and no code stand in it: a name of the registry chooses what is b
 from __future__ import annotations
 
 import dataclasses
+import math
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -21,8 +22,8 @@ from typing import Any
 
 import numpy as np
 
-import tidegate
 from tidegate._core import tensorfile
+from tidegate._core.version import __version__
 from tidegate.errors import FileFormatError, ModelFileError
 
 __all__ = ["ModelFile", "ModelInfo", "inspect_model", "read_model", "write_model"]
@@ -62,8 +63,8 @@ def write_model(
     learned: Mapping[str, Any],
     arrays: Mapping[str, np.ndarray[Any, Any]],
 ) -> None:
-    """Write a model file, whole or not at all. Raises `OutputError`."""
-    description = {"kind": kind, "params": dict(params), "learned": dict(learned), "tidegate": tidegate.__version__}
+    """Write a model file, whole or not at all. NaN and infinity in ``learned`` become null. Raises `OutputError`."""
+    description = {"kind": kind, "params": dict(params), "learned": _finite(dict(learned)), "tidegate": __version__}
     tensorfile.write(path, format=_FORMAT, version=_VERSION, description=description, arrays=arrays)
 
 
@@ -111,3 +112,12 @@ def _model_errors() -> Iterator[None]:
         yield
     except FileFormatError as error:
         raise ModelFileError(str(error)) from error
+
+
+def _finite(value: Any) -> Any:
+    """Put ``None`` for what JSON cannot say."""
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -60,7 +60,7 @@ class Backtest:
     @property
     def windows(self) -> int:
         """How many windows each series was cut into."""
-        return self.actual.shape[0]
+        return len(self.actual)
 
     def __str__(self) -> str:
         return score_table(self.scores)
@@ -218,4 +218,5 @@ def _mase_scale(table: SeriesTable, series: IntArray, ends: IntArray, season: in
     count = np.concatenate([head, np.cumsum(known, axis=0)])
     starts = table.offsets[series]
     with np.errstate(divide="ignore", invalid="ignore"):
-        return (total[ends] - total[starts]) / (count[ends] - count[starts])
+        scale: FloatArray = (total[ends] - total[starts]) / (count[ends] - count[starts])
+    return scale

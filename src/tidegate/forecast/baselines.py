@@ -24,7 +24,8 @@ Baseline: TypeAlias = Callable[[SeriesTable, IntArray, IntArray, int, int], Floa
 
 def naive(table: SeriesTable, series: IntArray, ends: IntArray, horizon: int, season: int) -> FloatArray:  # noqa: ARG001
     """Repeat the last observed value."""
-    last = table.values[_last_observed(table, series, ends), np.arange(table.values.shape[1])]  # [n, target]
+    columns = np.arange(table.values.shape[1])
+    last: FloatArray = table.values[_last_observed(table, series, ends), columns]  # [n, target]
     return np.repeat(last[:, None], horizon, axis=1)
 
 
@@ -49,9 +50,10 @@ def drift(table: SeriesTable, series: IntArray, ends: IntArray, horizon: int, se
     columns = np.arange(table.values.shape[1])
     first, last = _first_observed(table, series), _last_observed(table, series, ends)  # [n, target]
     start, stop = table.values[first, columns], table.values[last, columns]
-    slope = (stop - start) / np.maximum(last - first, 1)
+    slope: FloatArray = (stop - start) / np.maximum(last - first, 1)
     ahead = (ends[:, None] - last)[:, None] + np.arange(horizon)[None, :, None]  # steps from the last observed value
-    return stop[:, None] + slope[:, None] * ahead
+    line: FloatArray = stop[:, None] + slope[:, None] * ahead
+    return line
 
 
 def naive2(table: SeriesTable, series: IntArray, ends: IntArray, horizon: int, season: int) -> FloatArray:

@@ -19,7 +19,7 @@ from tidegate.estimator import Estimator, register
 from tidegate.forecast.backtest import Backtest, Evaluation, backtest_folds, evaluate_windows, make_folds
 from tidegate.forecast.baselines import BASELINES, FloatArray, IntArray
 from tidegate.forecast.model import ForecastNetwork, ForecastObjective
-from tidegate.forecast.plan import check_options, fit_power, long_enough, make_plan, require_domain
+from tidegate.forecast.plan import check_options, fit_power, long_enough, make_plan, pace, require_domain
 from tidegate.forecast.strategies import STRATEGIES
 from tidegate.specs import Columns, Recurrent, Scaling, Training, checks, from_dict, to_dict
 from tidegate.training import Callback, History, fit
@@ -47,7 +47,7 @@ class Forecaster(Estimator):
         Steps to forecast.
     context
         Steps of the past that the network reads. ``None``: three seasons of a season of up to 60 steps, two of a
-        longer one, three horizons where there is no season; a shorter series is padded and masked.
+        longer one, five horizons where there is no season; a shorter series is padded and masked.
     strategy
         ``"direct"`` (all steps at once) or ``"recursive"`` (one step, fed back, in one call).
     network
@@ -70,8 +70,9 @@ class Forecaster(Estimator):
 
     Attributes
     ----------
-    season_, context_, frequency_
-        What was settled.
+    season_, segment_, context_, frequency_
+        What was settled. A direct network reads ``segment_`` steps at once: a short season, where the season chosen
+        is a multiple of it (a day of hours out of a week).
     history_
         The curve of the training.
     notes_
@@ -90,7 +91,7 @@ class Forecaster(Estimator):
     >>> model.season_, model.context_
     (12, 36)
     >>> model.predict(frame).shape
-    (12, 2)
+    (12, 3)
     """
 
     kind: ClassVar[str] = "forecaster"
@@ -111,7 +112,7 @@ class Forecaster(Estimator):
         training: Training = Training(
             batch_size=128, learning_rate=2e-3, schedule="one_cycle", max_steps=_DEFAULT_STEPS
         ),
-        scaling: Scaling = Scaling(method="difference", output="season"),
+        scaling: Scaling = Scaling(output="season"),
         loss: str = "mae",
         columns: Columns = Columns(),
         season: int | None = None,
@@ -169,19 +170,22 @@ class Forecaster(Estimator):
             horizon=self.horizon,
             context=self.context,
             season=self.season,
+            strategy=self.strategy,
             validation=self.training.validation,
             skip_short=skip_short,
         )
         power = fit_power(table, self.scaling, plan.season)
         with seeded(derive_seed(self.seed, "weights")):
-            network = self._build(targets=len(table.columns.targets), season=plan.season, power=power).to(device)
+            network = self._build(len(table.columns.targets), plan.season, plan.segment, power).to(device)
         history = self._train(network, plan.train, plan.validation, callbacks)
         self.network_ = network.eval()
         self.history_ = history
-        self.season_, self.context_, self.least_ = plan.season, plan.context, plan.least
+        self.season_, self.segment_ = plan.season, plan.segment
+        self.context_, self.least_ = plan.context, plan.least
         self.columns_ = table.columns
         self.frequency_ = table.columns.frequency
         self.power_ = power
+        self.pace_ = pace(table)
         self.notes_ = (*table.notes, *plan.notes)
         return self
 
@@ -207,7 +211,7 @@ class Forecaster(Estimator):
                 callbacks=callbacks,
             )
 
-    def _build(self, *, targets: int, season: int, power: float | None) -> ForecastNetwork:
+    def _build(self, targets: int, season: int, segment: int, power: float | None) -> ForecastNetwork:
         return ForecastNetwork(
             self.network,
             self.scaling,
@@ -215,6 +219,7 @@ class Forecaster(Estimator):
             horizon=self.horizon,
             targets=targets,
             season=season,
+            segment=segment,
             power=power,
         )
 
@@ -293,18 +298,15 @@ class Forecaster(Estimator):
             f"{windows} backtest windows of {self.horizon}, and {self.horizon + 2} to train on",
             skip_short=skip_short,
         )
-        models: list[Self] = []
-        for window in range(windows):
-            if refit or not models:
-                past = table.truncate(table.lengths - held + window * self.horizon)
-                models.append(self._clone().fit(past, skip_short=skip_short, callbacks=callbacks))
-            else:
-                models.append(models[0])
+        models: list[Forecaster] = []
+        for window in range(windows if refit else 1):
+            past = table.truncate(table.lengths - held + window * self.horizon)
+            models.append(self._clone().fit(past, skip_short=skip_short, callbacks=callbacks))
         folds = make_folds(table, windows=windows, horizon=self.horizon, least=models[0].least_)
         return backtest_folds(
             table,
             folds,
-            [functools.partial(model._forecast, table) for model in models],
+            [functools.partial(models[window if refit else 0]._forecast, table) for window in range(windows)],
             season=models[0].season_,
             baselines=tuple(BASELINES),
         )
@@ -365,8 +367,14 @@ class Forecaster(Estimator):
             )
         if table.columns.frequency != self.frequency_:
             raise TimeStampError(
-                f"the model was trained on rows {self.frequency_!r} apart; the table's are "
-                f"{table.columns.frequency!r} apart: resample it"
+                f"the model was trained on steps of {self.frequency_!r}, the table has steps of "
+                f"{table.columns.frequency!r}; resample it"
+            )
+        if (steps := pace(table)) > 1.5 * self.pace_:
+            every = "step" if self.pace_ == 1 else f"{self.pace_:g} steps"
+            raise TimeStampError(
+                f"the model was trained on values every {every} of {self.frequency_!r}; this table has one every "
+                f"{steps:g} steps: resample it"
             )
         require_domain(table, self.scaling)
         return table
@@ -379,34 +387,29 @@ class Forecaster(Estimator):
     def _learned(self) -> tuple[dict[str, Any], dict[str, FloatArray]]:
         learned = {
             "season": self.season_,
+            "segment": self.segment_,
             "context": self.context_,
             "least": self.least_,
             "columns": to_dict(self.columns_),
             "power": self.power_,
-            "history": _finite(self.history_.to_dict()),
+            "pace": self.pace_,
+            "history": self.history_.to_dict(),
             "notes": list(self.notes_),
         }
         return learned, {name: tensor.cpu().numpy() for name, tensor in self.network_.state_dict().items()}
 
     def _restore(self, learned: Mapping[str, Any], arrays: Mapping[str, Any]) -> None:
-        for name in ("season", "context", "least"):
+        for name in ("season", "segment", "context", "least"):
             checks.whole(name, learned[name])
-        self.season_, self.context_, self.least_ = learned["season"], learned["context"], learned["least"]
+            setattr(self, f"{name}_", learned[name])
         self.columns_ = from_dict(Columns, learned["columns"])
         self.frequency_ = self.columns_.frequency
-        self.power_ = learned["power"]
+        self.power_, self.pace_ = learned["power"], float(learned["pace"])
         self.notes_ = tuple(learned["notes"])
         self.history_ = History()
-        self.history_.load_dict(learned["history"])
-        network = self._build(targets=len(self.columns_.targets), season=self.season_, power=self.power_)
+        logs = learned["history"]["logs"]
+        finite = {name: [math.nan if value is None else value for value in column] for name, column in logs.items()}
+        self.history_.load_dict({**learned["history"], "logs": finite})
+        network = self._build(len(self.columns_.targets), self.season_, self.segment_, self.power_)
         network.load_state_dict({name: torch.from_numpy(array) for name, array in arrays.items()})
         self.network_ = network.eval()
-
-
-def _finite(value: Any) -> Any:
-    """Put ``None`` for what JSON cannot say: NaN and infinity."""
-    if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_finite(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -28,6 +28,8 @@ class ForecastNetwork(nn.Module):
         Steps and variables of a forecast.
     season
         Steps of a season, 1 for none.
+    segment
+        Steps that a direct network reads at once; the context is a multiple of it.
     power
         Box–Cox's λ, where the scaling leaves it to be fitted.
     """
@@ -41,11 +43,14 @@ class ForecastNetwork(nn.Module):
         horizon: int,
         targets: int,
         season: int,
+        segment: int = 1,
         power: float | None = None,
     ) -> None:
         super().__init__()
         self.scaling = WindowScaling(scaling, season=season, power=power)
-        self.strategy = make_strategy(strategy, network, self.scaling, horizon=horizon, targets=targets)
+        self.strategy = make_strategy(
+            strategy, network, self.scaling, horizon=horizon, targets=targets, segment=segment
+        )
 
     def forward(self, values: Tensor, observed: Tensor) -> Tensor:
         """Forecast.

@@ -6,17 +6,18 @@ import dataclasses
 
 import numpy as np
 
-from tidegate.data import SeriesTable, Windows, seasons
+from tidegate.data import SeriesTable, Windows, seasons, split_bounds
 from tidegate.errors import DataError, ShortSeriesError, SpecError
-from tidegate.forecast.baselines import IntArray, seasonal_naive
+from tidegate.forecast.baselines import seasonal_naive
 from tidegate.metrics import mae
 from tidegate.nn.transforms import make_transform
 from tidegate.specs import Scaling, checks
 
-__all__ = ["Plan", "check_options", "choose_season", "fit_power", "long_enough", "make_plan", "require_domain"]
+__all__ = ["Plan", "check_options", "choose_season", "fit_power", "long_enough", "make_plan", "pace", "require_domain"]
 
 _VALIDATION_WINDOWS = 2_000
 _SEASON_WINDOWS = 500
+_SEGMENTS = 5  # short seasons in a long one, from which on they are read at once
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -24,6 +25,7 @@ class Plan:
     """What was settled, and the windows that follow from it."""
 
     season: int
+    segment: int  # steps that a direct network reads at once
     context: int
     least: int  # rows of context that a series must have; what lacks to `context` is padded and masked
     train: Windows
@@ -48,6 +50,7 @@ def make_plan(
     horizon: int,
     context: int | None,
     season: int | None,
+    strategy: str,
     validation: float,
     skip_short: bool,
 ) -> Plan:
@@ -59,6 +62,8 @@ def make_plan(
         The rows to learn from.
     horizon, context, season
         As given to the forecaster; ``None`` is to be settled.
+    strategy
+        ``"direct"`` may read segments.
     validation
         Share of each series' rows, at its end, that may stop the training.
     skip_short
@@ -69,18 +74,29 @@ def make_plan(
     ShortSeriesError
         If a series (with ``skip_short``: every series) is too short.
     """
-    season = season if season is not None else choose_season(table, horizon)
+    found = seasons(table)
+    season = season if season is not None else choose_season(table, horizon, found)
+    segment = _segment(season, context, found) if strategy == "direct" else 1
     longest = max(int(table.lengths.max()) - horizon, 1)
     chosen = context if context is not None else min(_default_context(season, horizon), longest)
     least = chosen if context is not None else min(chosen, max(season, 2))
+    chosen = -(-chosen // segment) * segment  # whole segments; what lacks in the first is masked
     table, skipped = long_enough(table, least + horizon, f"context {least} + horizon {horizon}", skip_short=skip_short)
-    stops, note = _training_stops(table, horizon=horizon, least=least, share=validation)
-    train = Windows.sliding(table, context=chosen, horizon=horizon, stop=stops, least_context=least)
+    split = split_bounds(table, validation=float(validation), least_train=least + horizon, least=horizon)
+    train = Windows.sliding(table, context=chosen, horizon=horizon, stop=split.train, least_context=least)
     held = None
-    if (stops < table.lengths).any():
-        held = Windows.sliding(table, context=chosen, horizon=horizon, start=stops, least_context=least)
+    if (split.train < table.lengths).any():
+        held = Windows.sliding(table, context=chosen, horizon=horizon, start=split.train, least_context=least)
         held = _thinned(held)
-    return Plan(season=season, context=chosen, least=least, train=train, validation=held, notes=(*skipped, *note))
+    return Plan(
+        season=season,
+        segment=segment,
+        context=chosen,
+        least=least,
+        train=train,
+        validation=held,
+        notes=(*skipped, *split.notes),
+    )
 
 
 def long_enough(table: SeriesTable, rows: int, why: str, *, skip_short: bool) -> tuple[SeriesTable, tuple[str, ...]]:
@@ -107,9 +123,9 @@ def long_enough(table: SeriesTable, rows: int, why: str, *, skip_short: bool) ->
     )
 
 
-def choose_season(table: SeriesTable, horizon: int) -> int:
-    """Choose among the seasons found in the data the one whose repetition forecasts best, at the end of the table."""
-    found = [season for season in seasons(table) if season > 1 and (table.lengths >= season + horizon).any()]
+def choose_season(table: SeriesTable, horizon: int, candidates: tuple[int, ...]) -> int:
+    """Choose the candidate whose repetition forecasts the end of the table best; 1 if there is none."""
+    found = [season for season in candidates if (table.lengths >= season + horizon).any()]
     if len(found) < 2:
         return found[0] if found else 1
     chosen = np.flatnonzero(table.lengths >= max(found) + horizon)
@@ -156,27 +172,27 @@ def require_domain(table: SeriesTable, scaling: Scaling) -> None:
         )
 
 
+def pace(table: SeriesTable) -> float:
+    """Give the median distance of observed rows, in steps: 1 where most steps are observed."""
+    rows = np.flatnonzero(table.observed.any(axis=1))
+    series = np.searchsorted(table.offsets, rows, side="right")
+    distances = np.diff(rows)[np.diff(series) == 0]
+    return float(np.median(distances)) if distances.size else 1.0
+
+
 def _default_context(season: int, horizon: int) -> int:
-    """Two or three seasons: three of a short one, two of a long one; three horizons without a season."""
+    """Two or three seasons: three of a short one, two of a long one; five horizons without a season."""
     if season == 1:
-        return max(3 * horizon, 24)
+        return max(5 * horizon, 24)
     return season * (3 if season <= 60 else 2)
 
 
-def _training_stops(table: SeriesTable, *, horizon: int, least: int, share: float) -> tuple[IntArray, tuple[str, ...]]:
-    """Give the row of each series at which its training targets end and its validation targets begin."""
-    if share == 0:
-        return table.lengths.copy(), ()
-    held = np.maximum(horizon, (share * table.lengths).astype(np.int64))
-    # A series that is too short to give a window to both trains only.
-    held = np.where(table.lengths - held >= least + horizon, held, 0)
-    without = int((held == 0).sum())
-    if without == len(table):
-        return table.lengths.copy(), (
-            "no series is long enough to hold rows out: trained to the end, without early stopping",
-        )
-    note = f"{without} of {len(table)} series are too short to hold rows out for early stopping"
-    return table.lengths - held, (note,) if without else ()
+def _segment(season: int, context: int | None, found: tuple[int, ...]) -> int:
+    """Read a short season at once where a long one is chosen: a week of hours as seven days."""
+    short = min(found, default=1)
+    if season < _SEGMENTS * short or (context is not None and context % short):
+        return 1
+    return short
 
 
 def _thinned(windows: Windows) -> Windows:

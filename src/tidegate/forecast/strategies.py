@@ -50,20 +50,27 @@ class Strategy(nn.Module, abc.ABC):
 class Direct(Strategy):
     """All steps at once: the network's last output, through one linear row for each step and variable.
 
-    A step's loss therefore reaches no other step's output; the steps share only the recurrent network.
+    A step's loss therefore reaches no other step's output; the steps share only the recurrent network. With a
+    ``segment`` of several steps the network reads that many at once (Lin et al., 2023): a day of hours is one step of
+    the recurrence, and a context of weeks a short sequence.
     """
 
-    def __init__(self, network: Recurrent, scaling: WindowScaling, *, horizon: int, targets: int) -> None:
+    def __init__(
+        self, network: Recurrent, scaling: WindowScaling, *, horizon: int, targets: int, segment: int = 1
+    ) -> None:
         super().__init__()
         self.horizon = horizon
         self.scaling = scaling
+        self.segment = segment
         self.bidirectional = network.bidirectional
-        self.stack = build_stack(network, 2 * targets)
+        self.stack = build_stack(network, 2 * targets * segment)
         self.head = _quiet_linear(network.output_size, horizon * targets)
 
     def forward(self, scaled: Tensor, observed: Tensor) -> Tensor:
         """Forecast; see `Strategy.forward`."""
-        output, _ = self.stack(_features(scaled, observed, self.head.weight.dtype))
+        features = _features(scaled, observed, self.head.weight.dtype)
+        batch, context, size = features.shape
+        output, _ = self.stack(features.reshape(batch, context // self.segment, size * self.segment))
         steps = self.head(self._last(output)).view(scaled.shape[0], self.horizon, scaled.shape[2])
         return self.scaling.origin(scaled, observed, self.horizon) + wide(steps)
 
@@ -141,11 +148,12 @@ class Recursive(Strategy):
 
 
 def make_strategy(
-    name: str, network: Recurrent, scaling: WindowScaling, *, horizon: int, targets: int
+    name: str, network: Recurrent, scaling: WindowScaling, *, horizon: int, targets: int, segment: int
 ) -> Direct | Recursive:
-    """Build the strategy called ``name``, one of `STRATEGIES`."""
-    kind = Direct if name == "direct" else Recursive
-    return kind(network, scaling, horizon=horizon, targets=targets)
+    """Build the strategy called ``name``, one of `STRATEGIES`; ``segment`` is for ``"direct"``."""
+    if name == "direct":
+        return Direct(network, scaling, horizon=horizon, targets=targets, segment=segment)
+    return Recursive(network, scaling, horizon=horizon, targets=targets)
 
 
 def _features(scaled: Tensor, observed: Tensor, dtype: torch.dtype) -> Tensor:
