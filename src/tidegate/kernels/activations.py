@@ -17,17 +17,20 @@ def _linear(x: Tensor) -> Tensor:
     return x
 
 
+def _hard_sigmoid(x: Tensor) -> Tensor:
+    return (x / 6 + 0.5).clamp(0, 1)  # torch's own hardsigmoid cannot be differentiated twice
+
+
 ACTIVATIONS: Mapping[Activation, Callable[[Tensor], Tensor]] = {
     Activation.TANH: torch.tanh,
     Activation.SIGMOID: torch.sigmoid,
-    Activation.HARD_SIGMOID: functional.hardsigmoid,
+    Activation.HARD_SIGMOID: _hard_sigmoid,
     Activation.RELU: torch.relu,
     Activation.SOFTSIGN: functional.softsign,
     Activation.LINEAR: _linear,
 }
 
-# dy/dx from y alone, so that backward needs to keep only what forward has computed anyway. At a kink it is 0, as in
-# torch.
+# dy/dx from y alone, so that backward needs to keep only what forward has computed anyway. At a kink it is 0.
 DERIVATIVES: Mapping[Activation, Callable[[Tensor], Tensor]] = {
     Activation.TANH: lambda y: 1 - y * y,
     Activation.SIGMOID: lambda y: y * (1 - y),
