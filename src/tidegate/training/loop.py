@@ -51,8 +51,8 @@ def fit(
         From module and batch to an `Outcome`, for example `Supervised`. Batches reach it as tensors of the dtype they
         came in.
     training
-        How. ``epochs`` counts passes; with ``max_steps`` an epoch of the history is one pass or a twentieth of
-        ``max_steps``, whichever is shorter. With neither there is one pass. With validation batches, ``patience``
+        How. ``epochs`` counts passes; with ``max_steps`` alone an epoch of the history is a twentieth of the steps.
+        With neither there is one pass. With validation batches, ``patience``
         stops the training early and brings the best weights back, unless an `EarlyStopping` is among the callbacks;
         without them it has no meaning. ``training.validation`` is the caller's business.
     validation
