@@ -29,8 +29,8 @@ def test_errors_keep_their_units_for_one_series_and_are_scaled_for_more(
 ) -> None:
     one, two = make_report().backtest, make_report(series=2).backtest
     raw = one.forecasts["naive"] - one.actual
-    np.testing.assert_array_equal(unit_errors(one, np.array([[4.0]]))["naive"], raw)
-    scaled = unit_errors(two, np.array([[4.0], [2.0]]))["naive"]
+    np.testing.assert_array_equal(unit_errors(one, np.array([[4.0]]), ["naive"])["naive"], raw)
+    scaled = unit_errors(two, np.array([[4.0], [2.0]]), ["naive"])["naive"]
     np.testing.assert_allclose(scaled[:, 1], (two.forecasts["naive"] - two.actual)[:, 1] / 2)
 
 

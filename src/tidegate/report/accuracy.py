@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import warnings
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -50,15 +51,15 @@ def seasonal_scale(table: SeriesTable, season: int) -> np.ndarray:
     return scale
 
 
-def unit_errors(backtest: Backtest, scale: np.ndarray) -> dict[str, np.ndarray]:
-    """Give forecast minus truth for every model, `[window, series, step, target]`, comparable across series.
+def unit_errors(backtest: Backtest, scale: np.ndarray, models: Sequence[str]) -> dict[str, np.ndarray]:
+    """Give forecast minus truth for each of ``models``, `[window, series, step, target]`, comparable across series.
 
     With one series and one target the errors keep the units of the data; with more they are divided by ``scale``
     (`[series, target]`), so that a large series does not hide the others.
     """
     single = scale.size == 1
     divisor = 1.0 if single else scale[None, :, None, :]
-    return {name: (forecast - backtest.actual) / divisor for name, forecast in backtest.forecasts.items()}
+    return {name: (backtest.forecasts[name] - backtest.actual) / divisor for name in models}
 
 
 def series_mase(backtest: Backtest, scale: np.ndarray, model: str) -> np.ndarray:

@@ -15,7 +15,7 @@ from tidegate.report import accuracy, charts, tables
 from tidegate.report.choice import Shown, choose
 from tidegate.report.markup import figures, text
 from tidegate.report.page import Section, chart, page
-from tidegate.report.words import OWN, best_baseline, model_name, verdict
+from tidegate.report.words import OWN, best_baseline, frequency_name, model_name, verdict
 
 if TYPE_CHECKING:
     from tidegate.data.table import SeriesTable
@@ -79,7 +79,7 @@ class ForecastReport:
             "Series": f"{len(self.table.ids):,}".replace(",", "\u202f"),
             "Rows": f"{len(self.table.times):,}".replace(",", "\u202f"),
             "Horizon": self._steps,
-            "Frequency": self.table.columns.frequency or "not stated",
+            "Frequency": frequency_name(self.table.columns.frequency),
             "Season": f"{self.backtest.season} steps" if self.backtest.season > 1 else "none found",
             "Backtest": f"{windows} window{'s' if windows > 1 else ''}",
         }
@@ -152,8 +152,7 @@ class ForecastReport:
         )
 
     def _charts(self) -> dict[str, Any]:
-        errors = accuracy.unit_errors(self.backtest, self._scale)
-        compared = {model: errors[model] for model in self._compared}
+        compared = accuracy.unit_errors(self.backtest, self._scale, self._compared)
         names = {model: model_name(model) for model in compared}
         unit = ", ".join(self.table.columns.targets) if self._single else "in usual seasonal changes"
         steps = {model: accuracy.step_errors(values) for model, values in compared.items()}

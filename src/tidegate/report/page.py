@@ -5,12 +5,15 @@ from __future__ import annotations
 import dataclasses
 import functools
 import importlib.resources
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tidegate.report.markup import embedded_json, text
 
 __all__ = ["Section", "chart", "page"]
+
+_BEYOND_ASCII = re.compile("[^\x00-\x7f]")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,4 +90,12 @@ def _library() -> str:
     from plotly.offline import get_plotlyjs
 
     # Neither may stand in a script element; inside the strings of a program the backslash changes nothing.
-    return str(get_plotlyjs()).replace("</script", "<\\/script").replace("<!--", "<\\!--")
+    program = str(get_plotlyjs()).replace("</script", "<\\/script").replace("<!--", "<\\!--")
+    # A few letters beyond ASCII would make the browser hold, and parse, five million characters at two bytes each.
+    return _BEYOND_ASCII.sub(_escaped, program)
+
+
+def _escaped(match: re.Match[str]) -> str:
+    """Write a character as JavaScript's strings and patterns can: in one or two UTF-16 units."""
+    units = match.group().encode("utf-16-be")
+    return "".join(f"\\u{units[at] << 8 | units[at + 1]:04x}" for at in range(0, len(units), 2))

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from tidegate.report.markup import number
 
-__all__ = ["METRICS", "OWN", "best_baseline", "best_models", "model_name", "verdict"]
+__all__ = ["METRICS", "OWN", "best_baseline", "best_models", "frequency_name", "model_name", "verdict"]
 
 OWN = "tidegate"
 METRICS: dict[str, str] = {
@@ -28,6 +28,20 @@ _NAMES = {
     "drift": "Drift (last value and mean slope)",
     "naive2": "Naive2 (last value, season adjusted)",
 }
+_FREQUENCIES = {
+    "s": "every second",
+    "min": "every minute",
+    "h": "hourly",
+    "D": "daily",
+    "B": "business days",
+    "W": "weekly",
+    "MS": "monthly",
+    "ME": "monthly",
+    "QS": "quarterly",
+    "QE": "quarterly",
+    "YS": "yearly",
+    "YE": "yearly",
+}
 
 Scores = Mapping[str, Mapping[str, float]]
 
@@ -35,6 +49,17 @@ Scores = Mapping[str, Mapping[str, float]]
 def model_name(model: str) -> str:
     """Give the name of a model for people: what it is, in brackets what it does."""
     return _NAMES.get(model, model)
+
+
+def frequency_name(frequency: str | int | None) -> str:
+    """Say how far apart rows are; what has no common name is shown as it is written.
+
+    >>> frequency_name("MS"), frequency_name("15min"), frequency_name("W-SUN"), frequency_name(1)
+    ('monthly', '15min', 'weekly', 'every step')
+    """
+    if isinstance(frequency, str):
+        return _FREQUENCIES.get(frequency.partition("-")[0], frequency)
+    return "every step" if frequency in (1, None) else f"every {frequency} steps"
 
 
 def best_models(scores: Scores, metric: str) -> set[str]:

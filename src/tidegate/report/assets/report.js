@@ -12,8 +12,9 @@
   let view = first;
   let started = false;
 
-  // A printed page is light whatever the screen is: the custom properties already follow the medium, but charts
-  // hold their colours, so they are read anew for each drawing.
+  // A printed page is light and narrow whatever the screen is. Text follows the medium by itself; charts hold the
+  // colours and the width that they were drawn with, so they are drawn anew for the paper and again for the screen.
+  const PAPER_WIDTH = 640;
   const PAPER = {ink: "#000000", faint: "#444444", rule: "#cccccc", truth: "#000000", model: "#0b5cad", baseline: "#b45309", paper: "#ffffff"};
   const colours = () => {
     const style = getComputedStyle(document.documentElement);
@@ -40,6 +41,7 @@
       font: {color: palette.ink, family: "system-ui, sans-serif", size: 13},
       hoverlabel: {bgcolor: palette.paper, bordercolor: palette.rule, font: {color: palette.ink}},
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
+      autosize: true, ...(palette === PAPER ? {width: PAPER_WIDTH} : {}),
       margin: {l: 8, r: 8, t: 8, b: 8}, showlegend: true, dragmode: touch ? false : "zoom",
     };
   };
