@@ -61,24 +61,24 @@ class _NaiveRow:
         self.gates = 4 if cell == "lstm" else 3
         self.units = len(self.t["weight_ih"]) // self.gates
         outputs = len(self.t["weight_hh"][0])
-        self.h: Vector = self.t["h_0"][row] if self.t.get("h_0") else [0.0] * outputs
-        self.c: Vector = self.t["c_0"][row] if self.t.get("c_0") else [0.0] * self.units
+        self.h: Vector = self.t["h_0"][row] if "h_0" in self.t else [0.0] * outputs
+        self.c: Vector = self.t["c_0"][row] if "c_0" in self.t else [0.0] * self.units
 
     def masked(self, values: Vector, name: str) -> Vector:
-        mask = self.t.get(name)
-        return [v * m for v, m in zip(values, mask[self.row], strict=True)] if mask else values
+        if name not in self.t:
+            return values
+        return [v * m for v, m in zip(values, self.t[name][self.row], strict=True)]
 
     def bias(self, name: str) -> Vector:
         given: Vector | None = self.t.get(name)
         return given or [0.0] * (self.gates * self.units)
 
     def zone(self, old: Vector, new: Vector, p: float, step: int, stream: int) -> Vector:
-        seed = self.t.get("seed")
-        if p and seed is None:
+        if p and "seed" not in self.t:
             return [p * o + (1 - p) * n for o, n in zip(old, new, strict=True)]
         if not p:
             return new
-        kept = [_philox_uniform(seed[0], k, self.row, step, stream) < p for k in range(len(new))]
+        kept = [_philox_uniform(self.t["seed"][0], k, self.row, step, stream) < p for k in range(len(new))]
         return [o if keep else n for keep, o, n in zip(kept, old, new, strict=True)]
 
     def step(self, x: Vector, step: int) -> None:

@@ -46,7 +46,7 @@ class LayerShape:
             warnings.warn(
                 f"dropout lies between layers, but there is one layer only; got dropout={dropout} and num_layers=1. "
                 "input_dropout and recurrent_dropout work within a layer",
-                stacklevel=5,
+                stacklevel=4,
             )
 
     @property
