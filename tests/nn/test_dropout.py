@@ -112,3 +112,24 @@ def test_zoneout_expects_at_inference() -> None:
     new_h, new_c = plain(x, start)[1]  # the hidden state comes from the cell before its zoneout
     torch.testing.assert_close(h, 0.25 * start[0] + 0.75 * new_h)
     torch.testing.assert_close(c, 0.5 * start[1] + 0.5 * new_c)
+
+
+@pytest.mark.parametrize("options", [{}, {"layer_norm": True}])
+def test_dropout_lies_between_layers_only(options: dict[str, Any]) -> None:
+    """With everything dropped the second layer reads zeros; what it gives is not dropped itself."""
+    layer = nn.GRU(4, 5, 2, dropout=1.0, **options)
+    upper = nn.GRU(5, 5, **options)
+    upper.load_state_dict({name.replace("_l1", "_l0"): p for name, p in layer.state_dict().items() if "_l1" in name})
+    output, h_n = layer(torch.randn(6, 3, 4))
+    torch.testing.assert_close(output, upper(torch.zeros(6, 3, 5))[0], rtol=0, atol=1e-6)
+    assert h_n[0].abs().min() > 0
+    assert output.abs().max() > 0
+
+
+@pytest.mark.parametrize("options", [{}, {"layer_norm": True, "zoneout_hidden": 0.2}])
+def test_inference_mode_gives_the_numbers_of_eval(options: dict[str, Any]) -> None:
+    layer = nn.LSTM(4, 5, **options).eval()
+    x = torch.randn(6, 3, 4)
+    with torch.inference_mode():
+        inferred = layer(x)[0]
+    assert torch.equal(inferred, layer(x)[0])

@@ -16,7 +16,6 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_
 
 from tidegate import nn
 from tidegate.errors import StateError
-from tidegate.kernels import explain
 
 LENGTHS = torch.tensor([6, 2, 4])
 KINDS = ("LSTM", "GRU")
@@ -359,32 +358,6 @@ def test_extra_repr_shows_the_options(kind: str) -> None:
     layer = make(kind, 4, 5, num_layers=2, bidirectional=True, merge_mode="sum", layer_norm=True, init="keras")
     expected = "4, 5, num_layers=2, bidirectional=True, merge_mode='sum', layer_norm=True, init='keras'"
     assert layer.extra_repr() == expected
-
-
-@pytest.mark.parametrize(
-    ("options", "call", "implementation", "reason"),
-    [
-        ({}, {}, "torch", "a plain cell"),
-        ({"recurrent_dropout": 0.5}, {}, "tidegate", "recurrent_dropout"),
-        ({"input_dropout": 0.5}, {}, "torch", "a plain cell"),
-        ({"input_dropout": 0.5, "bidirectional": True}, {}, "tidegate", "input_dropout in two directions"),
-        (
-            {"peephole": True, "activation": "relu"},
-            {},
-            "tidegate",
-            "torch's own kernels lack activation='relu', peephole",
-        ),
-        ({}, {"lengths": LENGTHS}, "torch", "a plain cell"),
-        ({}, {"lengths": torch.tensor([0, 1, 2])}, "tidegate", "a length of 0"),
-        ({"bidirectional": True, "merge_mode": "ave"}, {}, "torch", "a plain cell"),
-        ({"stateful": True, "go_backwards": True, "return_sequences": False}, {}, "torch", "a plain cell"),
-    ],
-)
-def test_explain(options: dict[str, Any], call: dict[str, Any], implementation: str, reason: str) -> None:
-    explanation = explain(nn.LSTM(4, 5, **options), torch.zeros(6, 3, 4), **call)
-    assert explanation.implementation == implementation
-    assert reason in explanation.reason
-    assert str(explanation).startswith(f"LSTM runs on {implementation} (torch.float32, cpu): ")
 
 
 def test_dropout_asks_for_nothing_at_inference() -> None:

@@ -224,15 +224,15 @@ class RecurrentLayer(nn.Module, abc.ABC):
         self, given: Sequences, start: States | None, layers: range
     ) -> tuple[Tensor | PackedSequence, States]:
         """Run ``layers`` on torch's own kernels."""
+        rows, from_zeros = len(layers) * self._shape.directions, start is None
         if start is None:
-            rows = len(layers) * self._shape.directions
             start = tuple(given.values.new_zeros(rows, given.batch, size) for size in self._state_sizes())
         network, weights = self._network(len(layers)), self._weights(layers)
         if given.packed is None and given.lengths is None:
             output, final = plain.run(network, given.values, start, weights)
             return given.answered(self._merged(output)), final
         data, sizes, order, undo = given.pack() if given.packed is None or given.lengths is not None else given.packed
-        if order is not None:
+        if order is not None and not from_zeros:
             start = tuple(state.index_select(1, order) for state in start)
         output, final = plain.run_packed(network, data, sizes, start, weights)
         if undo is not None:
