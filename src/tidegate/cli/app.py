@@ -5,6 +5,7 @@ Nothing here imports torch, pandas or plotly: ``tidegate --help`` must answer at
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from typing import Annotated
@@ -60,6 +61,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         reader of the output has gone.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
+    # torch's OpenMP threads spin while they wait for each other; where other programs want the cores as well, that
+    # made a demo of ten seconds last minutes. OpenMP reads this when torch is loaded, which has not happened yet.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     return guarded(lambda: _invoke(given), debug="--debug" in given)
 
 
