@@ -2,6 +2,6 @@
 
 from tidegate.estimator.base import Estimator
 from tidegate.estimator.modelfile import ModelInfo, inspect_model
-from tidegate.estimator.registry import kinds, load, register
+from tidegate.estimator.registry import kinds, load, register, registered
 
-__all__ = ["Estimator", "ModelInfo", "inspect_model", "kinds", "load", "register"]
+__all__ = ["Estimator", "ModelInfo", "inspect_model", "kinds", "load", "register", "registered"]

@@ -9,7 +9,7 @@ from tidegate.errors import ModelFileError, SpecError
 from tidegate.estimator.base import Estimator
 from tidegate.estimator.modelfile import read_model
 
-__all__ = ["kinds", "load", "register"]
+__all__ = ["kinds", "load", "register", "registered"]
 
 _KINDS: dict[str, type[Estimator]] = {}
 E = TypeVar("E", bound=type[Estimator])
@@ -26,6 +26,13 @@ def register(cls: E) -> E:
 def kinds() -> tuple[str, ...]:
     """Give the kinds known so far, sorted."""
     return tuple(sorted(_KINDS))
+
+
+def registered(kind: str) -> type[Estimator]:
+    """Give the class that is known as ``kind``. Raises `SpecError` if there is none."""
+    if kind not in _KINDS:
+        raise SpecError(f"there is no estimator of kind {kind!r}; known: {', '.join(kinds()) or 'none'}")
+    return _KINDS[kind]
 
 
 def load(path: str | os.PathLike[str]) -> Estimator:

@@ -1,0 +1,195 @@
+"""How to build what cannot be built without arguments, and a table to try estimators on.
+
+An estimator or a callback whose constructor needs no argument, and a layer that needs no more than the size of its
+input, needs no example here: it is checked as soon as it is registered or exported.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from rich.console import Console
+from torch import Tensor, nn
+
+from tidegate.estimator import Estimator
+from tidegate.forecast import Forecaster
+from tidegate.nn import GRU, LSTM, Attention, RecurrentStack, build_stack
+from tidegate.specs import Recurrent, Training
+from tidegate.testing.layers import LayerCase
+from tidegate.training import (
+    BackupAndRestore,
+    Callback,
+    CSVLogger,
+    EarlyStopping,
+    LearningRateScheduler,
+    ModelCheckpoint,
+    Progress,
+    ReduceLROnPlateau,
+    TensorBoard,
+)
+
+__all__ = ["CALLBACKS", "ESTIMATORS", "LAYERS", "SIZE", "example_frame"]
+
+SIZE = 3  # features of the layers' input
+
+
+def example_frame(*, series: int = 3, rows: int = 30) -> pd.DataFrame:
+    """Give daily series with a season of six, of levels a thousandfold apart and of different lengths.
+
+    >>> example_frame(series=2, rows=30).groupby("unique_id").size().to_dict()
+    {'a': 30, 'b': 32}
+    """
+    rng = np.random.default_rng(0)
+    parts = []
+    for index in range(series):
+        steps = np.arange(rows + 2 * index)
+        shape = 5 + np.sin(2 * np.pi * steps / 6 + index) + 0.1 * rng.standard_normal(len(steps))
+        stamps = pd.date_range("2024-01-01", periods=len(steps), freq="D")
+        parts.append(pd.DataFrame({"unique_id": chr(ord("a") + index), "ds": stamps, "y": 1000.0**index * shape}))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _forecaster(strategy: str) -> Forecaster:
+    return Forecaster(
+        horizon=3,
+        context=12,
+        season=6,
+        strategy=strategy,
+        network=Recurrent(hidden_size=6, recurrent_dropout=0.1),
+        training=Training(max_steps=4, batch_size=8, learning_rate=1e-2, validation=0.2),
+        device="cpu",
+    )
+
+
+#: kind -> label -> an unfitted estimator
+ESTIMATORS: Mapping[str, Mapping[str, Callable[[], Estimator]]] = {
+    "forecaster": {
+        "direct": lambda: _forecaster("direct"),
+        "recursive": lambda: _forecaster("recursive"),
+    },
+}
+
+
+def _output_and_states(layer: nn.Module, values: Tensor, lengths: Tensor | None) -> tuple[Tensor, ...]:
+    """Call a recurrent layer; its states come as [batch, layer · direction, unit]."""
+    output, state = layer(values) if lengths is None else layer(values, lengths=lengths)
+    return (output, *(part.transpose(0, 1) for part in _flat(state)))
+
+
+def _flat(state: Any) -> list[Tensor]:
+    return [state] if isinstance(state, Tensor) else [part for item in state for part in _flat(item)]
+
+
+def _ask_itself(layer: nn.Module, values: Tensor, lengths: Tensor | None) -> tuple[Tensor, ...]:
+    """Attend from the first step of the input, and give the weights too, as [batch, time, 1]."""
+    output, weights = layer(values, values[:, :1].tanh(), lengths=lengths, return_weights=True)
+    return output, weights.mT
+
+
+def _recurrent(cls: type[LSTM | GRU], **options: Any) -> LayerCase:
+    def make() -> nn.Module:
+        return cls(SIZE, 4, batch_first=True, **options)
+
+    return LayerCase(make=make, size=SIZE, call=_output_and_states)
+
+
+def _final(cls: type[LSTM | GRU], **options: Any) -> LayerCase:
+    def make() -> nn.Module:
+        return cls(SIZE, 4, batch_first=True, return_sequences=False, return_state=False, **options)
+
+    return LayerCase(make=make, size=SIZE)
+
+
+def _stack(**options: Any) -> LayerCase:
+    spec = Recurrent(hidden_size=(5, 4), **options)
+    return LayerCase(make=lambda: build_stack(spec, SIZE), size=SIZE, call=_output_and_states)
+
+
+def _attention(**options: Any) -> LayerCase:
+    return LayerCase(make=lambda: Attention(SIZE, **options), size=SIZE)
+
+
+#: layer -> label -> case
+LAYERS: Mapping[type[nn.Module], Mapping[str, LayerCase]] = {
+    LSTM: {
+        "plain": _recurrent(LSTM),
+        "deep": _recurrent(LSTM, num_layers=2, bidirectional=True, dropout=0.2),
+        "projected": _recurrent(LSTM, proj_size=2),
+        "every option": _recurrent(
+            LSTM,
+            num_layers=2,
+            bidirectional=True,
+            merge_mode="sum",
+            peephole=True,
+            layer_norm=True,
+            dropout=0.1,
+            input_dropout=0.1,
+            recurrent_dropout=0.1,
+            zoneout_hidden=0.1,
+            zoneout_cell=0.1,
+            init="keras",
+        ),
+        "final output": _final(LSTM, bidirectional=True, activation="softsign"),
+        "backwards": _final(LSTM, go_backwards=True),
+    },
+    GRU: {
+        "plain": _recurrent(GRU),
+        "deep": _recurrent(GRU, num_layers=2, bidirectional=True, dropout=0.2),
+        "every option": _recurrent(
+            GRU,
+            num_layers=2,
+            bidirectional=True,
+            merge_mode="ave",
+            layer_norm=True,
+            dropout=0.1,
+            input_dropout=0.1,
+            recurrent_dropout=0.1,
+            zoneout_hidden=0.1,
+            init="keras",
+        ),
+        "Keras' first": _recurrent(GRU, reset_after=False),
+        "final output": _final(GRU, bidirectional=True, activation="softsign"),
+    },
+    RecurrentStack: {
+        "plain": _stack(),
+        "batch norm": _stack(norm="batch", dropout=0.2),
+        "layer norm": _stack(cell="gru", norm="layer", bidirectional=True, recurrent_dropout=0.1),
+    },
+    Attention: {
+        "pooling": _attention(),
+        "projected": _attention(hidden_size=5, dropout=0.2),
+        "additive": _attention(score="additive"),
+        "queried": LayerCase(
+            make=lambda: Attention(SIZE, query_size=SIZE, score="additive", hidden_size=5), size=SIZE, call=_ask_itself
+        ),
+    },
+    nn.LayerNorm: {"plain": LayerCase(make=lambda: nn.LayerNorm(SIZE), size=SIZE, lengths=False)},
+}
+
+#: callback -> label -> how to build it, given a folder to write to
+CALLBACKS: Mapping[type[Callback], Mapping[str, Callable[[Path], Callback]]] = {
+    BackupAndRestore: {
+        "epochs": lambda folder: BackupAndRestore(folder / "backup"),
+        "steps": lambda folder: BackupAndRestore(folder / "backup", save_freq=2),
+    },
+    CSVLogger: {
+        "new": lambda folder: CSVLogger(folder / "log.csv"),
+    },
+    EarlyStopping: {
+        "patient": lambda _: EarlyStopping(patience=2, min_delta=0.1),
+        "restoring": lambda _: EarlyStopping("loss", patience=3, restore_best_weights=True),
+    },
+    LearningRateScheduler: {"halving": lambda _: LearningRateScheduler(lambda _, rate: rate / 2)},
+    ModelCheckpoint: {
+        "best": lambda folder: ModelCheckpoint(folder / "best.safetensors", save_best_only=True),
+        "steps": lambda folder: ModelCheckpoint(folder / "{step}.safetensors", save_freq=2),
+    },
+    Progress: {"drawn": lambda _: Progress(Console(file=io.StringIO(), force_terminal=True))},
+    ReduceLROnPlateau: {"impatient": lambda _: ReduceLROnPlateau(patience=1, min_delta=0.5, cooldown=1)},
+    TensorBoard: {"folder": lambda folder: TensorBoard(folder / "logs")},
+}
