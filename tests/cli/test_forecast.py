@@ -48,7 +48,7 @@ def test_four_files_and_a_summary(served: Any, lines: Lines, write: Any, tmp_pat
     assert sorted(Path(path).name for path in summary["files"].values()) == FILES
     kept = json.loads((tmp_path / "run" / "scores.json").read_text(encoding="utf-8"))
     assert kept == {name: value for name, value in summary.items() if name != "files"}
-    assert "2 series, 80 rows of units, every D" in said
+    assert "2 series, 80 rows of units, daily" in said
 
 
 def test_the_forecast_has_the_names_and_the_order_of_the_input(

@@ -33,7 +33,7 @@ def test_json_holds_what_the_file_holds(cli: Any, model_file: Path) -> None:
 
 def test_for_people(cli: Any, model_file: Path) -> None:
     out = cli("info", model_file).out
-    for said in ("forecaster", "network.hidden_size", "columns.time", "date", "(checked)"):
+    for said in ("forecaster", "network.hidden_size", "learned.columns.time", "date", "(checked)"):
         assert said in out
 
 

@@ -47,7 +47,8 @@ def guarded(run: Callable[[], int], *, debug: bool = False) -> int:
     """
     try:
         code = run()
-        sys.stdout.flush()
+        if sys.stdout is not None:  # None where the shell closed it: >&-
+            sys.stdout.flush()
     except BrokenPipeError:
         _close_output()
         return UNREAD
@@ -92,7 +93,7 @@ def _close_output() -> None:
     """Let the interpreter end without trying to write what nobody takes."""
     try:
         descriptor = sys.stdout.fileno()
-    except (OSError, ValueError):  # no file: captured in a test
+    except (OSError, ValueError, AttributeError):  # no file: closed, or captured in a test
         return
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, descriptor)

@@ -47,17 +47,17 @@ class Console:
         """Print a summary on standard output as JSON."""
         self.result(strict_json(summary))
 
-    def table(self, rows: Sequence[Sequence[str]], *, title: str = "") -> None:
-        """Print rows on standard output, the first one a header, the first column to the left, others to the right."""
+    def table(self, rows: Sequence[Sequence[str]], *, numbers: bool = True) -> None:
+        """Print rows on standard output, the first one a header; all columns but the first to the right, if numbers."""
         from rich.box import SIMPLE_HEAD
         from rich.console import Console as Terminal
         from rich.table import Table
         from rich.text import Text
 
         header, *body = rows
-        table = Table(box=SIMPLE_HEAD, title=Text(title) if title else None, title_justify="left", pad_edge=False)
+        table = Table(box=SIMPLE_HEAD, pad_edge=False)
         for place, name in enumerate(header):
-            table.add_column(Text(name), justify="right" if place else "left")
+            table.add_column(Text(name), justify="right" if place and numbers else "left")
         for row in body:
             table.add_row(*map(Text, row))  # as text: what stands in brackets is no markup
         # A pipe has no width; lines that a program reads must not be folded.

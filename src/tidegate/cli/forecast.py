@@ -81,12 +81,13 @@ def run(options: Options) -> None:
 
     from tidegate.cli.job import Job, show_scores
     from tidegate.data import read_csv
+    from tidegate.report.words import frequency_name
 
     model = build_model(options, columns)
     table = read_csv(options.csv, columns, sort=options.sort)
-    frequency = table.columns.frequency
+    targets = ", ".join(table.columns.targets)
     console.remark(
-        f"{len(table)} series, {len(table.times)} rows of {', '.join(table.columns.targets)}, every {frequency}"
+        f"{len(table)} series, {len(table.times)} rows of {targets}, {frequency_name(table.columns.frequency)}"
     )
     job = Job(table=table, model=model, folder=options.out, windows=options.windows, skip_short=options.skip_short)
     summary = job.run(console)

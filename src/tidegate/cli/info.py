@@ -59,8 +59,11 @@ def run(options: Options) -> None:
             ("size", f"{info.size} bytes; {weights} numbers in {len(info.shapes)} tensors"),
             ("SHA-256", f"{info.digest} (checked)"),
             *_lines(info.params),
-            *_lines({name: value for name, value in info.learned.items() if name not in ("history", "notes")}),
-        ]
+            *_lines(
+                {name: value for name, value in info.learned.items() if name not in ("history", "notes")}, "learned."
+            ),
+        ],
+        numbers=False,
     )
 
 

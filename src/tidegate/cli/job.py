@@ -114,9 +114,12 @@ def show_scores(scores: Mapping[str, Mapping[str, float]], console: Console) -> 
     from tidegate.report.markup import number
     from tidegate.report.words import METRICS, model_name, verdict
 
+    def short(model: str) -> str:
+        return model_name(model).partition(" (")[0]  # what stands in brackets would not fit a terminal
+
     metrics = [name for name in METRICS if name in next(iter(scores.values()))]
     rows = [["", *metrics]]
-    rows += [[model_name(model), *(number(values.get(name)) for name in metrics)] for model, values in scores.items()]
+    rows += [[short(model), *(number(values.get(name)) for name in metrics)] for model, values in scores.items()]
     console.table(rows)
     console.result(verdict(scores))
 

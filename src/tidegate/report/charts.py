@@ -17,12 +17,12 @@ from tidegate.report.markup import chart_text, figures
 __all__ = ["errors_by_size", "errors_by_step", "lines", "moments", "training_curve"]
 
 Spec = dict[str, Any]
+_MARKED = 60  # points of a line that carry a marker: with more it becomes a band
 _STYLES: dict[str, tuple[Spec, Spec]] = {
     "truth": ({"dash": "solid", "width": 1.6}, {"symbol": "circle", "size": 4}),
-    "model": ({"dash": "dash", "width": 2.2}, {"symbol": "circle", "size": 6}),
-    "baseline": ({"dash": "dot", "width": 1.8}, {"symbol": "diamond-open", "size": 7}),
+    "model": ({"dash": "dash", "width": 2.2}, {"symbol": "circle", "size": 6, "maxdisplayed": _MARKED}),
+    "baseline": ({"dash": "dot", "width": 1.8}, {"symbol": "diamond-open", "size": 7, "maxdisplayed": _MARKED}),
 }
-_MARKED = 80  # points of a line that can still carry a marker each without becoming a band
 
 
 def lines(
@@ -111,9 +111,8 @@ def _line(part: str, name: str) -> Spec:
 
 
 def _mode(part: str, heights: Sequence[Any]) -> str:
-    """Mark the points of forecasts always where they are few; of a truth never, but a lone point must be seen."""
-    few = len(heights) <= (1 if part == "truth" else _MARKED)
-    return "lines+markers" if few else "lines"
+    """Mark the points of forecasts; of a truth none, but a lone point must be seen."""
+    return "lines" if part == "truth" and len(heights) > 1 else "lines+markers"
 
 
 def _layout(x: str, y: str) -> Spec:
