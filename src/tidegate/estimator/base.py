@@ -13,7 +13,8 @@ import numpy as np
 
 from tidegate.errors import ModelFileError, NotFittedError, SpecError
 from tidegate.estimator.modelfile import ModelFile, read_model, write_model
-from tidegate.specs import from_dict, to_dict
+from tidegate.specs import from_dict
+from tidegate.specs.base import plain
 
 __all__ = ["Estimator"]
 
@@ -95,9 +96,7 @@ class Estimator(abc.ABC):
         """
         self._require_fitted("save")
         learned, arrays = self._learned()
-        params = {
-            name: to_dict(value) if name in self.specs else value for name, value in self.get_params(deep=False).items()
-        }
+        params = {name: plain(value) for name, value in self.get_params(deep=False).items()}
         write_model(path, kind=self.kind, params=params, learned=learned, arrays=arrays)
 
     @classmethod

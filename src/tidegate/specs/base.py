@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from tidegate.errors import SpecError
 
-__all__ = ["from_dict", "to_dict"]
+__all__ = ["from_dict", "plain", "to_dict"]
 
 S = TypeVar("S")
 
@@ -22,7 +22,7 @@ def to_dict(spec: Any) -> dict[str, Any]:
     """
     if not dataclasses.is_dataclass(spec) or isinstance(spec, type):
         raise SpecError(f"expected a spec (a dataclass), got {type(spec).__name__}")
-    return {field.name: _plain(getattr(spec, field.name)) for field in dataclasses.fields(spec)}
+    return {field.name: plain(getattr(spec, field.name)) for field in dataclasses.fields(spec)}
 
 
 def from_dict(kind: type[S], values: Mapping[str, Any]) -> S:
@@ -33,8 +33,10 @@ def from_dict(kind: type[S], values: Mapping[str, Any]) -> S:
     SpecError
         If a field is unknown, or the spec refuses a value.
     """
+    if not isinstance(values, Mapping):
+        raise SpecError(f"expected the fields of a {kind.__name__} by name, got {type(values).__name__}")
     known = {field.name for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
-    unknown = sorted(set(values) - known)
+    unknown = sorted(set(values) - known, key=str)
     if unknown:
         raise SpecError(f"{kind.__name__} has no field {unknown[0]!r}; it has {', '.join(sorted(known))}")
     try:
@@ -43,10 +45,13 @@ def from_dict(kind: type[S], values: Mapping[str, Any]) -> S:
         raise SpecError(f"{kind.__name__} cannot be built from {dict(values)!r}: {error}") from error
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """Turn a spec, a tuple or one of numpy's numbers, which searches over parameters draw, into what JSON knows."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return to_dict(value)
-    return [_plain(item) for item in value] if isinstance(value, tuple) else value
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    return value.item() if hasattr(value, "item") else value
 
 
 def _tuples(value: Any) -> Any:

@@ -34,11 +34,15 @@ class Columns:
     frequency: str | int | None = None
 
     def __post_init__(self) -> None:
-        if isinstance(self.targets, str):
-            raise SpecError(f"targets must be a tuple of column names; got the string {self.targets!r}")
+        if isinstance(self.targets, list):
+            object.__setattr__(self, "targets", tuple(self.targets))
+        if not isinstance(self.targets, tuple):
+            raise SpecError(f"targets must be a tuple of column names; got {self.targets!r}")
         names = [self.id, self.time, *self.targets]
         doubled = sorted({name for name in names if names.count(name) > 1})
         if doubled:
             raise SpecError(f"a column can be one thing only; {doubled[0]!r} is named twice in id, time and targets")
-        if isinstance(self.frequency, int):
+        if self.frequency == "":
+            raise SpecError("frequency must be an offset alias such as 'D', or a whole number; got ''")
+        if self.frequency is not None and not isinstance(self.frequency, str):
             checks.whole("frequency", self.frequency)

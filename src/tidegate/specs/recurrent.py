@@ -61,6 +61,8 @@ class Recurrent:
         checks.one_of("activation", self.activation, ACTIVATIONS)
         checks.one_of("init", self.init, INITS)
         checks.one_of("norm", self.norm, (None, "layer", "batch"))
+        for name in ("bidirectional", "peephole", "layer_norm"):
+            checks.flag(name, getattr(self, name))
         for name in ("dropout", "input_dropout", "recurrent_dropout"):
             checks.probability(name, getattr(self, name))
         checks.whole("num_layers", self.num_layers)
@@ -72,7 +74,7 @@ class Recurrent:
                     f"num_layers is {self.num_layers}, but hidden_size gives {len(self.hidden_size)} layers: "
                     f"{self.hidden_size}; leave num_layers out"
                 )
-        for size in self.sizes:
+        for size in self.hidden_size if isinstance(self.hidden_size, tuple) else (self.hidden_size,):
             checks.whole("hidden_size", size)
         if self.peephole and self.cell == "gru":
             raise SpecError("peephole belongs to the LSTM, which has a cell state to look at; cell is 'gru'")

@@ -6,6 +6,7 @@ import dataclasses
 
 from tidegate.errors import SpecError
 from tidegate.specs import checks
+from tidegate.specs.base import from_dict
 
 __all__ = ["OPTIMIZERS", "PRECISIONS", "SCHEDULES", "Optimizer", "Training"]
 
@@ -97,7 +98,7 @@ class Training:
             checks.whole(name, getattr(self, name))
         checks.probability("validation", self.validation)
         if isinstance(self.optimizer, dict):  # from JSON
-            object.__setattr__(self, "optimizer", Optimizer(**self.optimizer))
+            object.__setattr__(self, "optimizer", from_dict(Optimizer, self.optimizer))
         if not isinstance(self.optimizer, Optimizer):
             checks.one_of("optimizer", self.optimizer, OPTIMIZERS)
         checks.at_least("learning_rate", self.learning_rate, 0, exclusive=True)
