@@ -72,7 +72,7 @@ def test_a_header_alone(lines: Lines, write: Any, refused: Any) -> None:
 
 def test_one_row(lines: Lines, write: Any, refused: Any) -> None:
     refused(write(lines(1)), "the frequency cannot be inferred from one row a series")
-    refused(write(lines(1)), "series 'north' has 1 rows, at least", last=("--frequency", "D"))
+    refused(write(lines(1)), "series 'north' has 1 row, at least", last=("--frequency", "D"))
 
 
 def test_no_file(tmp_path: Path, refused: Any) -> None:

@@ -275,6 +275,9 @@ def test_mixed_offsets_are_refused() -> None:
         read_frame(pd.DataFrame({"ds": stamps, "y": [1, 2, 3]}))
     with pytest.raises(TimeStampError, match="mixed UTC offsets"):
         read_frame(pd.DataFrame({"ds": ["2026-01-01T00:00:00Z", "2026-01-01T01:00:00"], "y": [1, 2]}))
+    days = ["2026-01-04", "2026-01-05", "2026-01-06T00:00:00+01:00"]  # the -05 of a day is no offset
+    with pytest.raises(TimeStampError, match=r"'2026-01-04' \(row 0\) and '2026-01-06T00:00:00\+01:00' \(row 2\)"):
+        read_frame(pd.DataFrame({"ds": days, "y": [1, 2, 3]}))
     table = read_frame(pd.DataFrame({"ds": ["2026-01-01T00:00:00+01:00", "2026-01-01T01:00:00+01:00"], "y": [1, 2]}))
     assert table.timezone == "UTC+01:00"
     assert table.times[0] == np.datetime64("2025-12-31T23:00:00")

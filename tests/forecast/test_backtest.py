@@ -154,7 +154,7 @@ def test_series_without_room_for_a_window_have_none(make_frame: MakeFrame, make_
 def test_too_few_rows_or_windows(frame: pd.DataFrame, make_forecaster: MakeForecaster) -> None:
     with pytest.raises(SpecError, match="windows must be a whole number of at least 1; got 0"):
         make_forecaster().backtest(frame, windows=0)
-    with pytest.raises(ShortSeriesError, match="14 backtest windows of 4, and 6 to train on"):
+    with pytest.raises(ShortSeriesError, match="a backtest of 14 × 4, and 6 to train on"):
         make_forecaster().backtest(frame, windows=14)
 
 

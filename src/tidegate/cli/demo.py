@@ -14,7 +14,6 @@ from tidegate.cli.flags import Debug, Json, Quiet
 __all__ = ["Options", "run"]
 
 _HORIZON = 12
-_STEPS = 300  # a hundred windows want few: with more the network learns them by heart
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -22,7 +21,7 @@ class Options:
     """What ``tidegate demo`` takes."""
 
     out: Annotated[Path, Option("--out", help="Folder for the results.")] = Path("run/demo")
-    max_steps: Annotated[int, Option("--max-steps", help="Optimiser steps at most.")] = _STEPS
+    max_steps: Annotated[int | None, Option("--max-steps", help="Optimiser steps at most.")] = None
     json: Json = False
     quiet: Quiet = False
     debug: Debug = False
@@ -43,7 +42,8 @@ def run(options: Options) -> None:
     table = read_frame(datasets.airline_passengers())
     # The seasonal swing of these data grows with their level, which a logarithm undoes.
     model = Forecaster(horizon=_HORIZON, scaling=Scaling(transform="log", method="difference", output="season"))
-    model.set_params(training__max_steps=options.max_steps)
+    if options.max_steps is not None:
+        model.set_params(training__max_steps=options.max_steps)
     summary = Job(table=table, model=model, folder=options.out).run(console)
     if options.json:
         console.json(summary)

@@ -117,6 +117,4 @@ def build_model(options: Options, columns: Columns) -> Forecaster:
         "training__learning_rate": options.learning_rate,
     }
     changes: dict[str, Any] = {name: value for name, value in nested.items() if value is not None}
-    if options.epochs is not None and options.max_steps is None:
-        changes["training__max_steps"] = None  # the default number of steps would end the epochs early
     return model.set_params(**changes)

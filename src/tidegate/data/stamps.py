@@ -65,7 +65,7 @@ def _refusal(written: np.ndarray, column: str, place: Callable[[int], str]) -> T
             f"column {column!r}, {place(row)}: cannot read {written[row]!r} as a date; "
             "write 2026-03-01 or 2026-03-01 13:00:00, or count steps with whole numbers"
         )
-    offset = texts.astype(str).str.extract(r"([+-]\d\d(?::?\d\d)?|Z)$", expand=False).fillna("no offset")
+    offset = texts.astype(str).str.extract(r":\d\d(?:\.\d+)?([+-]\d\d(?::?\d\d)?|Z)$", expand=False).fillna("no offset")
     row = int(np.flatnonzero((offset != offset.iloc[0]).to_numpy()).min(initial=len(texts) - 1))
     return TimeStampError(
         f"column {column!r}: time stamps have mixed UTC offsets: {written[0]!r} ({place(0)}) and {written[row]!r} "

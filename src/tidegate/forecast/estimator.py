@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 __all__ = ["Forecaster"]
 
 _LOSSES = ("mae", "mse", "huber")
-_DEFAULT_STEPS = 1_000
+_MOST_STEPS = 1_000  # by default; few windows get fewer, before a network knows them by heart
+_LEAST_STEPS = 100
 _CHUNK = 2_048  # windows that are forecast together: bounds the memory, keeps the cores busy
 
 
@@ -46,15 +47,17 @@ class Forecaster(Estimator):
     horizon
         Steps to forecast.
     context
-        Steps of the past that the network reads. ``None``: three seasons of a season of up to 60 steps, two of a
-        longer one, five horizons where there is no season; a shorter series is padded and masked.
+        Steps of the past that the network reads. ``None``: three seasons of up to 60 steps, two of a longer one (of
+        several, the longest: two weeks of hours), five horizons where there is no season; a shorter series is padded
+        and masked.
     strategy
         ``"direct"`` (all steps at once) or ``"recursive"`` (one step, fed back, in one call).
     network
         The recurrent layers.
     training
-        How they are trained. Without ``epochs`` and ``max_steps``, 1000 steps. ``validation`` is the share of each
-        series' rows, at its end and at least one horizon, that stops the training early and is not trained on.
+        How they are trained. Without ``epochs`` and ``max_steps``, a hundred steps and one for each window, 1000 at
+        most. ``validation`` is the share of each series' rows, at its end and at least one horizon, that stops the
+        training early and is not trained on.
     scaling
         What happens inside a window.
     loss
@@ -71,8 +74,8 @@ class Forecaster(Estimator):
     Attributes
     ----------
     season_, segment_, context_, frequency_
-        What was settled. A direct network reads ``segment_`` steps at once: a short season, where the season chosen
-        is a multiple of it (a day of hours out of a week).
+        What was settled. A direct network reads ``segment_`` steps at once: a season, where the context holds many of
+        them (two weeks of hours are read as fourteen days).
     history_
         The curve of the training.
     notes_
@@ -109,9 +112,7 @@ class Forecaster(Estimator):
         context: int | None = None,
         strategy: str = "direct",
         network: Recurrent = Recurrent(),
-        training: Training = Training(
-            batch_size=128, learning_rate=2e-3, schedule="one_cycle", max_steps=_DEFAULT_STEPS
-        ),
+        training: Training = Training(batch_size=128, learning_rate=2e-3, schedule="one_cycle"),
         scaling: Scaling = Scaling(output="season"),
         loss: str = "mae",
         columns: Columns = Columns(),
@@ -198,7 +199,7 @@ class Forecaster(Estimator):
     ) -> History:
         training = self.training
         if training.epochs is None and training.max_steps is None:
-            training = dataclasses.replace(training, max_steps=_DEFAULT_STEPS)
+            training = dataclasses.replace(training, max_steps=min(_MOST_STEPS, _LEAST_STEPS + len(windows)))
         batches = Batches(windows, training.batch_size, shuffle=True, seed=derive_seed(self.seed, "batches"))
         validation = None if held is None else Batches(held, max(training.batch_size, 256))
         with seeded(derive_seed(self.seed, "training")):
@@ -295,7 +296,7 @@ class Forecaster(Estimator):
         table, _ = long_enough(
             self._read(data, self.columns),
             held + self.horizon + 2,
-            f"{windows} backtest windows of {self.horizon}, and {self.horizon + 2} to train on",
+            f"a backtest of {windows} × {self.horizon}, and {self.horizon + 2} to train on",
             skip_short=skip_short,
         )
         models: list[Forecaster] = []

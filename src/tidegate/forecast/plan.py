@@ -17,7 +17,7 @@ __all__ = ["Plan", "check_options", "choose_season", "fit_power", "long_enough",
 
 _VALIDATION_WINDOWS = 2_000
 _SEASON_WINDOWS = 500
-_SEGMENTS = 5  # short seasons in a long one, from which on they are read at once
+_SEGMENTS = 7  # short seasons in a context, from which on each is read at once
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -74,11 +74,11 @@ def make_plan(
     ShortSeriesError
         If a series (with ``skip_short``: every series) is too short.
     """
-    found = seasons(table)
+    found = (season,) if season is not None else seasons(table)
     season = season if season is not None else choose_season(table, horizon, found)
-    segment = _segment(season, context, found) if strategy == "direct" else 1
     longest = max(int(table.lengths.max()) - horizon, 1)
-    chosen = context if context is not None else min(_default_context(season, horizon), longest)
+    chosen = context if context is not None else min(_default_context(max(found, default=1), horizon), longest)
+    segment = _segment(chosen, found, fixed=context is not None) if strategy == "direct" else 1
     least = chosen if context is not None else min(chosen, max(season, 2))
     chosen = -(-chosen // segment) * segment  # whole segments; what lacks in the first is masked
     table, skipped = long_enough(table, least + horizon, f"context {least} + horizon {horizon}", skip_short=skip_short)
@@ -117,8 +117,9 @@ def long_enough(table: SeriesTable, rows: int, why: str, *, skip_short: bool) ->
         return table.select(np.flatnonzero(table.lengths >= rows)), (note,)
     more = f", and {short.size - 1} more of {len(table)} series are too short" if short.size > 1 else ""
     remedy = "" if short.size == len(table) else ", or leave short series out (skip_short)"
+    has = "1 row" if table.lengths[first] == 1 else f"{table.lengths[first]} rows"
     raise ShortSeriesError(
-        f"{table.name(first)} has {table.lengths[first]} rows, at least {rows} are needed ({why}){more}; "
+        f"{table.name(first)} has {has}, at least {rows} are needed ({why}){more}; "
         f"give more rows, shorten the context or the horizon{remedy}"
     )
 
@@ -187,12 +188,10 @@ def _default_context(season: int, horizon: int) -> int:
     return season * (3 if season <= 60 else 2)
 
 
-def _segment(season: int, context: int | None, found: tuple[int, ...]) -> int:
-    """Read a short season at once where a long one is chosen: a week of hours as seven days."""
+def _segment(context: int, found: tuple[int, ...], *, fixed: bool) -> int:
+    """Read a short season at once in a context of many: two weeks of hours as fourteen days."""
     short = min(found, default=1)
-    if season < _SEGMENTS * short or (context is not None and context % short):
-        return 1
-    return short
+    return 1 if context < _SEGMENTS * short or (fixed and context % short) else short
 
 
 def _thinned(windows: Windows) -> Windows:
