@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from tidegate._core.devices import resolve_device
 from tidegate.errors import ModelFileError, NotFittedError, SpecError
 from tidegate.estimator.modelfile import ModelFile, read_model, write_model
 from tidegate.specs import from_dict
@@ -100,20 +101,30 @@ class Estimator(abc.ABC):
         write_model(path, kind=self.kind, params=params, learned=learned, arrays=arrays)
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Self:
-        """Read an estimator from the file that `save` wrote. It computes on the CPU until its ``device`` is set.
+    def load(cls, path: str | os.PathLike[str], *, device: str = "cpu") -> Self:
+        """Read an estimator from the file that `save` wrote.
+
+        Parameters
+        ----------
+        path
+            The file.
+        device
+            Where it is to compute, whatever it was trained on.
 
         Raises
         ------
+        SpecError
+            If the machine has no such device.
         MissingFileError
             If there is no file.
         ModelFileError
             If it is truncated, altered, of a newer version, no model file, or holds another kind of estimator.
         """
-        return cls.from_model_file(read_model(path), name=str(path))
+        resolve_device(device)
+        return cls.from_model_file(read_model(path), name=str(path), device=device)
 
     @classmethod
-    def from_model_file(cls, file: ModelFile, *, name: str = "model") -> Self:
+    def from_model_file(cls, file: ModelFile, *, name: str = "model", device: str = "cpu") -> Self:
         """Build an estimator from the content of a model file. Raises `ModelFileError`."""
         if file.info.kind != cls.kind:
             raise ModelFileError(f"{name!r} holds a {file.info.kind!r}, not a {cls.kind!r}; load it as what it is")
@@ -122,9 +133,9 @@ class Estimator(abc.ABC):
                 key: from_dict(cls.specs[key], value) if key in cls.specs else value
                 for key, value in file.info.params.items()
             }
-            estimator = cls(**{**params, "device": "cpu"})
+            estimator = cls(**{**params, "device": device})
             estimator._restore(file.info.learned, file.arrays)
-        except (SpecError, TypeError, KeyError, ValueError, RuntimeError, AttributeError) as error:
+        except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
             raise ModelFileError(f"{name!r} does not describe a usable {cls.kind}: {error}") from error
         return estimator
 

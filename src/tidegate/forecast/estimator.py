@@ -13,14 +13,14 @@ import torch
 
 from tidegate._core.devices import resolve_device
 from tidegate._core.seeds import derive_seed, seeded
-from tidegate.data import Batches, SeriesTable, Windows, future_times, read_frame, to_frame
-from tidegate.errors import DataError, TimeStampError
+from tidegate.data import Batches, SeriesTable, Windows, future_times, to_frame
 from tidegate.estimator import Estimator, register
 from tidegate.forecast.backtest import Backtest, Evaluation, backtest_folds, evaluate_windows, make_folds
 from tidegate.forecast.baselines import BASELINES, FloatArray, IntArray
-from tidegate.forecast.model import ForecastNetwork, ForecastObjective
-from tidegate.forecast.plan import check_options, fit_power, long_enough, make_plan, pace, require_domain
+from tidegate.forecast.model import ForecastNetwork, ForecastObjective, check_shapes
+from tidegate.forecast.plan import check_options, fit_power, make_plan
 from tidegate.forecast.strategies import STRATEGIES
+from tidegate.forecast.tables import long_enough, pace, read_table, require_domain, require_likeness
 from tidegate.specs import Columns, Recurrent, Scaling, Training, checks, from_dict, to_dict
 from tidegate.training import Callback, History, fit
 
@@ -164,7 +164,7 @@ class Forecaster(Estimator):
             If the loss becomes NaN or infinite.
         """
         device = resolve_device(self.device)
-        table = self._read(data, self.columns)
+        table = read_table(data, self.columns)
         require_domain(table, self.scaling)
         plan = make_plan(
             table,
@@ -175,7 +175,7 @@ class Forecaster(Estimator):
             validation=self.training.validation,
             skip_short=skip_short,
         )
-        power = fit_power(table, self.scaling, plan.season)
+        power = fit_power(plan.rows, self.scaling, plan.season)
         with seeded(derive_seed(self.seed, "weights")):
             network = self._build(len(table.columns.targets), plan.season, plan.segment, power).to(device)
         history = self._train(network, plan.train, plan.validation, callbacks)
@@ -258,6 +258,12 @@ class Forecaster(Estimator):
             table, future_times(table, self.horizon), dict(zip(names, forecast.transpose(2, 0, 1), strict=True))
         )
 
+    def _read_again(self, data: IntoDataFrame | SeriesTable) -> SeriesTable:
+        table = read_table(data, self.columns_)
+        require_likeness(table, self.columns_, self.pace_)
+        require_domain(table, self.scaling)
+        return table
+
     def _forecast(self, table: SeriesTable, series: IntArray, ends: IntArray) -> FloatArray:
         """Forecast from the rows before ``ends`` (flat rows, [n]) of ``series`` ([n]): [n, horizon, target]."""
         device = next(self.network_.parameters()).device
@@ -294,7 +300,7 @@ class Forecaster(Estimator):
         checks.whole("windows", windows)
         held = windows * self.horizon
         table, _ = long_enough(
-            self._read(data, self.columns),
+            read_table(data, self.columns),
             held + self.horizon + 2,
             f"a backtest of {windows} × {self.horizon}, and {self.horizon + 2} to train on",
             skip_short=skip_short,
@@ -352,34 +358,6 @@ class Forecaster(Estimator):
     def _clone(self) -> Self:
         return type(self)(**self.get_params(deep=False))
 
-    # -- reading ------------------------------------------------------------------------------------------------
-
-    @staticmethod
-    def _read(data: IntoDataFrame | SeriesTable, columns: Columns) -> SeriesTable:
-        return data if isinstance(data, SeriesTable) else read_frame(data, columns)
-
-    def _read_again(self, data: IntoDataFrame | SeriesTable) -> SeriesTable:
-        """Read a table that must be like the one that was trained on."""
-        table = self._read(data, self.columns_)
-        if table.columns.targets != self.columns_.targets:
-            raise DataError(
-                f"the model was trained on the targets {', '.join(self.columns_.targets)}; "
-                f"the table has {', '.join(table.columns.targets)}"
-            )
-        if table.columns.frequency != self.frequency_:
-            raise TimeStampError(
-                f"the model was trained on steps of {self.frequency_!r}, the table has steps of "
-                f"{table.columns.frequency!r}; resample it"
-            )
-        if (steps := pace(table)) > 1.5 * self.pace_:
-            every = "step" if self.pace_ == 1 else f"{self.pace_:g} steps"
-            raise TimeStampError(
-                f"the model was trained on values every {every} of {self.frequency_!r}; this table has one every "
-                f"{steps:g} steps: resample it"
-            )
-        require_domain(table, self.scaling)
-        return table
-
     # -- the model file -----------------------------------------------------------------------------------------
 
     def _is_fitted(self) -> bool:
@@ -411,6 +389,11 @@ class Forecaster(Estimator):
         logs = learned["history"]["logs"]
         finite = {name: [math.nan if value is None else value for value in column] for name, column in logs.items()}
         self.history_.load_dict({**learned["history"], "logs": finite})
-        network = self._build(len(self.columns_.targets), self.season_, self.segment_, self.power_)
+        if self.network.num_layers > len(arrays):  # each has several
+            raise ValueError(f"{self.network.num_layers} layers are described, the file has {len(arrays)} tensors")
+        shape = (len(self.columns_.targets), self.season_, self.segment_, self.power_)
+        with torch.device("meta"):  # sizes first: no memory for a network that the file's tensors do not fill
+            check_shapes(self._build(*shape), arrays)
+        network = self._build(*shape)
         network.load_state_dict({name: torch.from_numpy(array) for name, array in arrays.items()})
-        self.network_ = network.eval()
+        self.network_ = network.to(resolve_device(self.device)).eval()

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from torch import Tensor, nn
 
 from tidegate.data import Batch
-from tidegate.errors import DataError
+from tidegate.errors import DataError, ShapeError
 from tidegate.forecast.strategies import make_strategy
 from tidegate.nn.scaling import WindowScaling
 from tidegate.specs import Recurrent, Scaling
 from tidegate.training import Outcome
 from tidegate.training.losses import Loss, reduce_loss, resolve_loss
 
-__all__ = ["ForecastNetwork", "ForecastObjective"]
+__all__ = ["ForecastNetwork", "ForecastObjective", "check_shapes"]
 
 
 class ForecastNetwork(nn.Module):
@@ -96,3 +99,12 @@ class ForecastObjective:
         output, target = module.compare(batch.values, batch.observed, batch.target, batch.target_observed)
         loss, weight = reduce_loss(self.loss, output, target, batch.target_observed, batch.weight)
         return Outcome(loss, weight, output, target, batch.target_observed)
+
+
+def check_shapes(network: nn.Module, arrays: Mapping[str, Any]) -> None:
+    """Hold ``arrays`` against a network, which may lie on the meta device. Raises `ShapeError`."""
+    for name, tensor in network.state_dict().items():
+        if name not in arrays:
+            raise ShapeError(f"the network described has a tensor {name!r}, which is absent")
+        if tuple(arrays[name].shape) != tuple(tensor.shape):
+            raise ShapeError(f"expected {name!r} of shape {list(tensor.shape)}, got {list(arrays[name].shape)}")

@@ -7,13 +7,13 @@ import dataclasses
 import numpy as np
 
 from tidegate.data import SeriesTable, Windows, seasons, split_bounds
-from tidegate.errors import DataError, ShortSeriesError, SpecError
+from tidegate.errors import SpecError
 from tidegate.forecast.baselines import seasonal_naive
+from tidegate.forecast.tables import long_enough
 from tidegate.metrics import mae
-from tidegate.nn.transforms import make_transform
 from tidegate.specs import Scaling, checks
 
-__all__ = ["Plan", "check_options", "choose_season", "fit_power", "long_enough", "make_plan", "pace", "require_domain"]
+__all__ = ["Plan", "check_options", "choose_season", "fit_power", "make_plan"]
 
 _VALIDATION_WINDOWS = 2_000
 _SEASON_WINDOWS = 500
@@ -28,6 +28,7 @@ class Plan:
     segment: int  # steps that a direct network reads at once
     context: int
     least: int  # rows of context that a series must have; what lacks to `context` is padded and masked
+    rows: SeriesTable  # what may train: without the rows that may stop the training
     train: Windows
     validation: Windows | None
     notes: tuple[str, ...]
@@ -93,34 +94,10 @@ def make_plan(
         segment=segment,
         context=chosen,
         least=least,
+        rows=table.truncate(split.train),
         train=train,
         validation=held,
         notes=(*skipped, *split.notes),
-    )
-
-
-def long_enough(table: SeriesTable, rows: int, why: str, *, skip_short: bool) -> tuple[SeriesTable, tuple[str, ...]]:
-    """Give the series with at least ``rows`` rows, and a note on those left out.
-
-    Raises
-    ------
-    ShortSeriesError
-        If a series has fewer and ``skip_short`` is off, or no series is left; it is named.
-    """
-    short = np.flatnonzero(table.lengths < rows)
-    if not short.size:
-        return table, ()
-    first = int(short[0])
-    if skip_short and short.size < len(table):
-        left = "1 series is" if short.size == 1 else f"{short.size} series are"
-        note = f"{left} left out, shorter than {rows} rows ({why}); the first is {table.name(first)}"
-        return table.select(np.flatnonzero(table.lengths >= rows)), (note,)
-    more = f", and {short.size - 1} more of {len(table)} series are too short" if short.size > 1 else ""
-    remedy = "" if short.size == len(table) else ", or leave short series out (skip_short)"
-    has = "1 row" if table.lengths[first] == 1 else f"{table.lengths[first]} rows"
-    raise ShortSeriesError(
-        f"{table.name(first)} has {has}, at least {rows} are needed ({why}){more}; "
-        f"give more rows, shorten the context or the horizon{remedy}"
     )
 
 
@@ -157,28 +134,6 @@ def fit_power(table: SeriesTable, scaling: Scaling, season: int) -> float | None
                 powers.append(boxcox_lambda(known, method="guerrero", season_length=max(season, 2), lower=-1, upper=2))
     finite = [power for power in powers if np.isfinite(power)]
     return float(np.median(finite)) if finite else 1.0
-
-
-def require_domain(table: SeriesTable, scaling: Scaling) -> None:
-    """Refuse values that the transform is not defined for. Raises `DataError`, naming series and value."""
-    least = make_transform(scaling.transform, scaling.power or 1.0).least
-    row, column = np.nonzero(table.observed & ~(table.values > least))
-    if row.size:
-        series = int(np.searchsorted(table.offsets, row[0], side="right")) - 1
-        raise DataError(
-            f"transform {scaling.transform!r} needs values above {least:g}; "
-            f"column {table.columns.targets[column[0]]!r} of {table.name(series)} has "
-            f"{table.values[row[0], column[0]]:g} at {table.times[row[0]]}; "
-            "use transform='identity' or, for counts, 'log1p'"
-        )
-
-
-def pace(table: SeriesTable) -> float:
-    """Give the median distance of observed rows, in steps: 1 where most steps are observed."""
-    rows = np.flatnonzero(table.observed.any(axis=1))
-    series = np.searchsorted(table.offsets, rows, side="right")
-    distances = np.diff(rows)[np.diff(series) == 0]
-    return float(np.median(distances)) if distances.size else 1.0
 
 
 def _default_context(season: int, horizon: int) -> int:
