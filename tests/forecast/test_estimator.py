@@ -294,6 +294,10 @@ def test_a_file_holds_no_row_of_the_data(frame: pd.DataFrame, make_forecaster: M
         ({"kind": "tagger"}, "holds a 'tagger', not a 'forecaster'"),
         ({"params": {"horizon": 4, "magic": 1}}, "does not describe a usable forecaster"),
         ({"learned": {}}, "does not describe a usable forecaster"),
+        ({"learned": {"season": 10**400}}, "season must be below 2³¹; got a number of 401 digits"),
+        ({"learned": {"columns": {"targets": [1]}}}, "column names must be text; got 1"),
+        ({"learned": {"columns": {"targets": ["a", "b"]}}}, "expected .* of shape"),
+        ({"learned": {"pace": "often"}}, "does not describe a usable forecaster"),
     ],
 )
 def test_descriptions_that_do_not_fit(
@@ -304,6 +308,8 @@ def test_descriptions_that_do_not_fit(
     make_forecaster().fit(frame).save(tmp_path / "m")
     content = read_model(tmp_path / "m")
     parts = {"kind": content.info.kind, "params": content.info.params, "learned": content.info.learned} | change
+    if change.get("learned"):
+        parts["learned"] = content.info.learned | change["learned"]
     write_model(tmp_path / "m", arrays=content.arrays, **parts)
     with pytest.raises(ModelFileError, match=message):
         Forecaster.load(tmp_path / "m")

@@ -14,6 +14,7 @@ import torch
 from tidegate._core.devices import resolve_device
 from tidegate._core.seeds import derive_seed, seeded
 from tidegate.data import Batches, SeriesTable, Windows, future_times, to_frame
+from tidegate.errors import SpecError
 from tidegate.estimator import Estimator, register
 from tidegate.forecast.backtest import Backtest, Evaluation, backtest_folds, evaluate_windows, make_folds
 from tidegate.forecast.baselines import BASELINES, FloatArray, IntArray
@@ -380,6 +381,8 @@ class Forecaster(Estimator):
     def _restore(self, learned: Mapping[str, Any], arrays: Mapping[str, Any]) -> None:
         for name in ("season", "segment", "context", "least"):
             checks.whole(name, learned[name])
+            if learned[name] >= 2**31:
+                raise SpecError(f"{name} must be below 2³¹; got a number of {len(str(learned[name]))} digits")
             setattr(self, f"{name}_", learned[name])
         self.columns_ = from_dict(Columns, learned["columns"])
         self.frequency_ = self.columns_.frequency

@@ -39,6 +39,9 @@ class Columns:
         if not isinstance(self.targets, tuple):
             raise SpecError(f"targets must be a tuple of column names; got {self.targets!r}")
         names = [self.id, self.time, *self.targets]
+        strange = [name for name in names if not isinstance(name, str) or not name]
+        if strange:
+            raise SpecError(f"column names must be text; got {strange[0]!r}")
         doubled = sorted({name for name in names if names.count(name) > 1})
         if doubled:
             raise SpecError(f"a column can be one thing only; {doubled[0]!r} is named twice in id, time and targets")
