@@ -9,6 +9,7 @@ import torch
 from torch.export import Dim
 
 from tidegate import nn
+from tidegate.errors import UnsupportedError
 
 LAYERS: list[tuple[str, dict[str, Any]]] = [
     ("LSTM", {"num_layers": 2}),
@@ -69,3 +70,9 @@ def test_export_with_dynamic_batch_and_time(kind: str, options: dict[str, Any], 
         x, lengths = inputs(size, steps)
         call = {"lengths": lengths} if ragged else {}
         torch.testing.assert_close(program.module()(x, **call), layer(x, **call), rtol=0, atol=1e-6)
+
+
+def test_export_refuses_a_stateful_layer() -> None:
+    layer = build("GRU", {"stateful": True}).eval()
+    with pytest.raises(UnsupportedError, match=r"a stateful layer cannot be exported: .* hand the state in as hx"):
+        torch.export.export(layer, inputs(3, 6)[:1])

@@ -298,6 +298,22 @@ def test_stateful(kind: str, options: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("options", [{}, {"layer_norm": True}])
+def test_the_held_state_is_the_layers_own(kind: str, options: dict[str, Any]) -> None:
+    """Neither an edit of what was returned nor inference mode reaches the next call."""
+    layer = make(kind, 4, 5, stateful=True, **options)
+    plain = make(kind, 4, 5, **options)
+    plain.load_state_dict(layer.state_dict())
+    x = torch.randn(6, 3, 4)
+    with torch.inference_mode():
+        for state in tensors_of(layer(x[:2])[1]):
+            state.zero_()
+    output = layer(x[2:])[0]
+    output.sum().backward()
+    torch.testing.assert_close(output, plain(x)[0][2:], rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("options", [{}, {"layer_norm": True, "zoneout_hidden": 0.1}])
 def test_copy_pickle_and_move(kind: str, options: dict[str, Any]) -> None:
     layer = make(kind, 4, 5, 2, bidirectional=True, **options).eval()

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.rnn import PackedSequence
 
-from tidegate.errors import ShapeError, StateError
+from tidegate.errors import ShapeError, StateError, UnsupportedError
 from tidegate.kernels import plain
 from tidegate.kernels.dispatch import TORCH, Choice, choose
 from tidegate.kernels.options import CellOptions
@@ -145,6 +145,17 @@ class RecurrentLayer(nn.Module, abc.ABC):
         for name in self._state_names():
             setattr(self, name, None)
 
+    def _hold(self, states: States) -> None:
+        """Keep copies of the final states, which the caller may edit and which inference mode would taint."""
+        if torch.compiler.is_exporting():
+            raise UnsupportedError(
+                "a stateful layer cannot be exported: a program keeps no state; build the layer with stateful=False, "
+                "and hand the state in as hx"
+            )
+        with torch.inference_mode(False), torch.no_grad():
+            for name, state in zip(self._state_names(), states, strict=True):
+                setattr(self, name, state.clone())
+
     def _initial(self, hx: States | None, given: Sequences) -> States | None:
         """Give the states to start from, ``[layers · directions, batch, unit]``; None for zeros."""
         if hx is not None:
@@ -200,8 +211,7 @@ class RecurrentLayer(nn.Module, abc.ABC):
         else:
             output, final = self._run_layers(given.padded(), start, choice)
         if self.options.stateful:
-            for name, state in zip(self._state_names(), final, strict=True):
-                setattr(self, name, state.detach())
+            self._hold(final)
         if not self.options.return_sequences:
             output = self._last_output(given, final[0])
         if not given.batched:
