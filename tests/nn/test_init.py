@@ -98,6 +98,17 @@ def test_parameters_of_the_options_have_their_names_and_shapes() -> None:
     }
 
 
+@pytest.mark.parametrize("scheme", INITS)
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_half_precision_starts_alike(scheme: str, dtype: torch.dtype) -> None:
+    recurrent = nn.GRU(3, 4, init=scheme, dtype=dtype).get_parameter("weight_hh_l0")
+    assert recurrent.dtype == dtype
+    assert recurrent.abs().max() > 0
+    if scheme == "orthogonal":
+        block = recurrent[:4].float()
+        torch.testing.assert_close(block @ block.mT, torch.eye(4), rtol=0, atol=0.02)
+
+
 def test_torchs_own_layers_can_be_initialised() -> None:
     theirs = torch.nn.GRU(3, 4)
     initialise(theirs, "orthogonal")

@@ -55,6 +55,13 @@ def _as_one(fill: Callable[[Tensor], object]) -> _Fill:
     return lambda tensor, _: fill(tensor)
 
 
+def _orthogonal(tensor: Tensor) -> None:
+    if tensor.dtype in (torch.bfloat16, torch.float16):  # torch decomposes no matrix of half precision
+        tensor.copy_(init.orthogonal_(torch.empty_like(tensor, dtype=torch.float32)))
+    else:
+        init.orthogonal_(tensor)
+
+
 def _he(tensor: Tensor) -> None:
     init.kaiming_normal_(tensor, nonlinearity="relu")
 
@@ -77,10 +84,10 @@ class _Scheme:
 
 SCHEMES: Mapping[str, _Scheme] = {
     "torch": _Scheme(_uniform, _uniform, _uniform, rest=_uniform),
-    "keras": _Scheme(_as_one(init.xavier_uniform_), _as_one(init.orthogonal_), _as_one(init.orthogonal_)),
+    "keras": _Scheme(_as_one(init.xavier_uniform_), _as_one(_orthogonal), _as_one(_orthogonal)),
     "xavier": _Scheme(_by_gate(init.xavier_uniform_), _by_gate(init.xavier_uniform_), _as_one(init.xavier_uniform_)),
     "he": _Scheme(_by_gate(_he), _by_gate(_he), _as_one(_he)),
-    "orthogonal": _Scheme(_by_gate(init.orthogonal_), _by_gate(init.orthogonal_), _as_one(init.orthogonal_)),
+    "orthogonal": _Scheme(_by_gate(_orthogonal), _by_gate(_orthogonal), _as_one(_orthogonal)),
 }
 
 
