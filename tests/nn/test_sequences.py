@@ -75,7 +75,12 @@ def test_autocast_takes_float32(options: dict[str, Any]) -> None:
     torch.testing.assert_close(output.float(), layer(x, lengths=torch.tensor([6, 2, 4]))[0], rtol=0, atol=0.02)
 
 
-@pytest.mark.parametrize("options", [{}, {"peephole": True}])
+@pytest.mark.parametrize("options", [{}, {"peephole": True}, {"layer_norm": True}])
 def test_an_empty_batch(options: dict[str, Any]) -> None:
-    output, (h_n, _) = nn.LSTM(4, 5, **options)(X[:, :0], lengths=torch.zeros(0, dtype=torch.int64))
+    layer = nn.LSTM(4, 5, **options)
+    output, (h_n, _) = layer(X[:, :0], lengths=torch.zeros(0, dtype=torch.int64))
     assert (output.shape, h_n.shape) == ((6, 0, 5), (1, 0, 5))
+    output.sum().backward()
+    for parameter in layer.parameters():
+        assert parameter.grad is not None
+        assert parameter.grad.abs().max() == 0

@@ -64,9 +64,10 @@ class NormTape(NamedTuple):
         """Normalise ``values`` over the last dimension; None where there is no norm."""
         if weight is None:
             return None
-        variance, mean = torch.var_mean(values, dim=-1, correction=0, keepdim=True)
+        centred = values - values.mean(dim=-1, keepdim=True)
+        variance = centred.square().mean(dim=-1, keepdim=True)  # torch.var_mean warns of a batch without rows
         rstd = torch.rsqrt(variance + NORM_EPS)
-        return cls((values - mean) * rstd, rstd, weight)
+        return cls(centred * rstd, rstd, weight)
 
     def at(self, index: int) -> NormTape:
         """Give one step of the tape of a chunk."""
