@@ -175,3 +175,6 @@ def test_refusals() -> None:
         RecurrentStack([])
     with pytest.raises(SpecError, match="2 layers take 1 of them or none; got 2"):
         RecurrentStack([GRU(2, 3, batch_first=True), GRU(3, 3, batch_first=True)], norms=[BatchNorm(3), BatchNorm(3)])
+    flat = LSTM(2, 3, return_sequences=False)
+    with pytest.raises(SpecError, match="layer 1 of a stack needs batch_first=True and return_sequences=True"):
+        RecurrentStack([GRU(2, 2, batch_first=True), flat])

@@ -36,7 +36,8 @@ class RecurrentStack(nn.Module):
     Raises
     ------
     SpecError
-        If there is no layer, or another number of norms than there are places for them.
+        If there is no layer, a layer returns anything else than a batch of sequences and its state, or there is
+        another number of norms than there are places for them.
     """
 
     def __init__(
@@ -51,6 +52,14 @@ class RecurrentStack(nn.Module):
         layers, norms = list(layers), list(norms)
         if not layers:
             raise SpecError("a stack needs at least one layer")
+        for index, layer in enumerate(layers):
+            wanted = {
+                "batch_first": layer.batch_first,
+                "return_sequences": layer.options.return_sequences,
+                "return_state": layer.options.return_state,
+            }
+            if missing := [name for name, given in wanted.items() if not given]:
+                raise SpecError(f"layer {index} of a stack needs {'=True and '.join(missing)}=True")
         if len(norms) not in (0, len(layers) - 1):
             raise SpecError(
                 f"norms stand between layers: {len(layers)} layers take {len(layers) - 1} of them or none; "
