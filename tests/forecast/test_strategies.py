@@ -130,8 +130,24 @@ def test_segments_read_the_same_values() -> None:
     scaled.requires_grad_()
     (gradient,) = torch.autograd.grad(strategy(scaled, observed).sum(), scaled)
     assert (gradient.abs() > 1e-6).all()
-    features = torch.cat([scaled, observed], dim=-1).float()
+    change = torch.cat([torch.zeros_like(scaled[:, :4]), scaled[:, 4:] - scaled[:, :-4]], dim=1)  # a season is 4 steps
+    features = torch.cat([scaled, observed, change], dim=-1).float()
     seen: list[Tensor] = []
     strategy.stack.register_forward_pre_hook(lambda _, arguments: seen.append(arguments[0]))
     strategy(scaled, observed)
     torch.testing.assert_close(seen[0][0, 1].view(4, -1), features[0, 4:8])
+
+
+def test_the_change_since_the_season_before_is_read_where_both_are_observed() -> None:
+    strategy = build("direct", targets=1)
+    assert isinstance(strategy, Direct)
+    scaled = torch.arange(CONTEXT).double().square().view(1, CONTEXT, 1)
+    observed = torch.ones(1, CONTEXT, 1, dtype=torch.bool)
+    observed[0, 5] = False
+    seen: list[Tensor] = []
+    strategy.stack.register_forward_pre_hook(lambda _, arguments: seen.append(arguments[0]))
+    strategy(torch.where(observed, scaled, 0.0), observed)
+    expected = [0, 0, 0, 0, 16, 0, 36 - 4, 49 - 9, 64 - 16, 0, 100 - 36, 121 - 49]  # steps 5 and 9 lack one of two
+    assert seen[0][0, :, 2].tolist() == expected
+    short = Direct(Recurrent(hidden_size=3), strategy.scaling, horizon=2, targets=1)  # a context within one season
+    assert torch.isfinite(short(scaled[:, :3], observed[:, :3])).all()

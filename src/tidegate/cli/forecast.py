@@ -38,6 +38,13 @@ class Options:
     context: Annotated[int | None, Option("--context", help="Past steps to read. [default: 2 to 3 seasons]")] = None
     season: Annotated[int | None, Option("--season", help="Steps of a season; 1 is none. [default: detected]")] = None
     strategy: Annotated[str | None, Option("--strategy", help="direct (default) or recursive.")] = None
+    transform: Annotated[
+        str | None, Option("--transform", help="identity (default), log, log1p or boxcox, before scaling.")
+    ] = None
+    origin: Annotated[
+        str | None, Option("--origin", help="What outputs are measured from: centre, last or season (default).")
+    ] = None
+    loss: Annotated[str | None, Option("--loss", help="mae (default), mse or huber.")] = None
     cell: Annotated[str | None, Option("--cell", help="lstm (default) or gru.")] = None
     hidden_size: Annotated[int | None, Option("--hidden-size", help="Units of a layer.")] = None
     layers: Annotated[int | None, Option("--layers", help="Recurrent layers.")] = None
@@ -104,10 +111,14 @@ def build_model(options: Options, columns: Columns) -> Forecaster:
     from tidegate.forecast import Forecaster
 
     plain = {
-        name: getattr(options, name) for name in ("context", "season", "strategy") if getattr(options, name) is not None
+        name: getattr(options, name)
+        for name in ("context", "season", "strategy", "loss")
+        if getattr(options, name) is not None
     }
     model = Forecaster(horizon=options.horizon, columns=columns, seed=options.seed, device=options.device, **plain)
     nested = {
+        "scaling__transform": options.transform,
+        "scaling__output": options.origin,
         "network__cell": options.cell,
         "network__hidden_size": options.hidden_size,
         "network__num_layers": options.layers,

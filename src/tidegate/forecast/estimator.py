@@ -80,7 +80,7 @@ class Forecaster(Estimator):
     history_
         The curve of the training.
     notes_
-        What was noticed in the data and how it was met.
+        What was noticed in the training data and how it was met; a loaded model has none.
 
     Raises
     ------
@@ -122,6 +122,9 @@ class Forecaster(Estimator):
         device: str = "auto",
     ) -> None:
         check_options(horizon, context, season)
+        for name, spec in (("network", network), ("training", training), ("scaling", scaling), ("columns", columns)):
+            if not isinstance(spec, self.specs[name]):
+                raise SpecError(f"{name} must be a {self.specs[name].__name__}(…); got {spec!r}")
         checks.one_of("strategy", strategy, STRATEGIES)
         checks.one_of("loss", loss, _LOSSES)
         checks.whole("seed", seed, least=0)
@@ -252,7 +255,7 @@ class Forecaster(Estimator):
         """
         self._require_fitted("predict")
         table = self._read_again(data)
-        table, _ = long_enough(table, self.least_, "the context", skip_short=skip_short)
+        table, _ = long_enough(table, self.least_, "to read", skip_short=skip_short, remedy="give more rows")
         forecast = self._forecast(table, np.arange(len(table)), table.offsets[1:])
         names = [f"{name}_hat" for name in table.columns.targets]
         return to_frame(
@@ -340,7 +343,8 @@ class Forecaster(Estimator):
         checks.whole("stride", stride)
         table = self._read_again(data)
         rows = self.context_ + self.horizon
-        table, _ = long_enough(table, rows, f"context {self.context_} + horizon {self.horizon}", skip_short=True)
+        why = f"context {self.context_} + horizon {self.horizon}"
+        table, _ = long_enough(table, rows, why, skip_short=True, remedy="give more rows")
         windows = Windows.sliding(
             table, context=self.context_, horizon=self.horizon, stride=stride, least_context=self.context_
         )
@@ -374,7 +378,6 @@ class Forecaster(Estimator):
             "power": self.power_,
             "pace": self.pace_,
             "history": self.history_.to_dict(),
-            "notes": list(self.notes_),
         }
         return learned, {name: tensor.cpu().numpy() for name, tensor in self.network_.state_dict().items()}
 
@@ -387,7 +390,7 @@ class Forecaster(Estimator):
         self.columns_ = from_dict(Columns, learned["columns"])
         self.frequency_ = self.columns_.frequency
         self.power_, self.pace_ = learned["power"], float(learned["pace"])
-        self.notes_ = tuple(learned["notes"])
+        self.notes_ = ()  # they name series and days of the training data, which a file does not hold
         self.history_ = History()
         logs = learned["history"]["logs"]
         finite = {name: [math.nan if value is None else value for value in column] for name, column in logs.items()}

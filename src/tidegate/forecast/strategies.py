@@ -63,12 +63,13 @@ class Direct(Strategy):
         self.scaling = scaling
         self.segment = segment
         self.bidirectional = network.bidirectional
-        self.stack = build_stack(network, 2 * targets * segment)
+        channels = 2 if scaling.season == 1 else 3
+        self.stack = build_stack(network, channels * targets * segment)
         self.head = _quiet_linear(network.output_size, horizon * targets)
 
     def forward(self, scaled: Tensor, observed: Tensor) -> Tensor:
         """Forecast; see `Strategy.forward`."""
-        features = _features(scaled, observed, self.head.weight.dtype)
+        features = self._features(scaled, observed, self.head.weight.dtype)
         batch, context, size = features.shape
         output, _ = self.stack(features.reshape(batch, context // self.segment, size * self.segment))
         steps = self.head(self._last(output)).view(scaled.shape[0], self.horizon, scaled.shape[2])
@@ -77,6 +78,23 @@ class Direct(Strategy):
     def fitted(self, scaled: Tensor, observed: Tensor, target: Tensor, target_observed: Tensor) -> Tensor:  # noqa: ARG002
         """Give the forecast itself: nothing of the target is read."""
         return self.forward(scaled, observed)
+
+    def _features(self, scaled: Tensor, observed: Tensor, dtype: torch.dtype) -> Tensor:
+        """Put the mask and the change since the season before beside the values: [batch, time, 2 or 3 · target].
+
+        The change says how far today lies from where the last season would have put it, which the origin leaves out.
+        """
+        features = _features(scaled, observed, dtype)
+        lag = self.scaling.season
+        if lag == 1:
+            return features
+        if scaled.shape[1] <= lag:
+            change = torch.zeros_like(scaled)
+        else:
+            both = observed[:, lag:] & observed[:, :-lag]
+            known = torch.where(both, scaled[:, lag:] - scaled[:, :-lag], 0.0)
+            change = nn.functional.pad(known, (0, 0, lag, 0))
+        return torch.cat([features, change.to(dtype)], dim=-1)
 
     def _last(self, output: Tensor) -> Tensor:
         """Give what each direction says once it has read everything: [batch, feature]."""

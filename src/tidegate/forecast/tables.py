@@ -22,7 +22,14 @@ def read_table(data: IntoDataFrame | SeriesTable, columns: Columns) -> SeriesTab
     return data if isinstance(data, SeriesTable) else read_frame(data, columns)
 
 
-def long_enough(table: SeriesTable, rows: int, why: str, *, skip_short: bool) -> tuple[SeriesTable, tuple[str, ...]]:
+def long_enough(
+    table: SeriesTable,
+    rows: int,
+    why: str,
+    *,
+    skip_short: bool,
+    remedy: str = "give more rows, shorten the context or the horizon",
+) -> tuple[SeriesTable, tuple[str, ...]]:
     """Give the series with at least ``rows`` rows, and a note on those left out.
 
     Raises
@@ -39,11 +46,10 @@ def long_enough(table: SeriesTable, rows: int, why: str, *, skip_short: bool) ->
         note = f"{left} left out, shorter than {rows} rows ({why}); the first is {table.name(first)}"
         return table.select(np.flatnonzero(table.lengths >= rows)), (note,)
     more = f", and {short.size - 1} more of {len(table)} series are too short" if short.size > 1 else ""
-    remedy = "" if short.size == len(table) else ", or leave short series out (skip_short)"
+    leave_out = "" if short.size == len(table) else ", or leave short series out (skip_short)"
     has = "1 row" if table.lengths[first] == 1 else f"{table.lengths[first]} rows"
     raise ShortSeriesError(
-        f"{table.name(first)} has {has}, at least {rows} are needed ({why}){more}; "
-        f"give more rows, shorten the context or the horizon{remedy}"
+        f"{table.name(first)} has {has}, at least {rows} are needed ({why}){more}; {remedy}{leave_out}"
     )
 
 
