@@ -348,14 +348,14 @@ def test_before_fit(frame: pd.DataFrame, make_forecaster: MakeForecaster, tmp_pa
 def test_short_series_are_named_or_left_out(frame: pd.DataFrame, make_forecaster: MakeForecaster) -> None:
     short = frame[(frame["unique_id"] != "s1") | (frame["ds"] < "2024-01-08")]
     with pytest.raises(
-        ShortSeriesError, match=r"series 's1' has 7 rows, at least 10 are needed \(context 6 \+ horizon 4"
+        ShortSeriesError, match=r"series 's1' has 7 rows, at least 8 are needed \(context 4 \+ horizon 4"
     ):
         make_forecaster().fit(short)
     model = make_forecaster().fit(short, skip_short=True)
     assert "1 series is left out" in " ".join(model.notes_)
     assert len(model.predict(short)) == 12  # seven rows are enough to forecast from
     few = frame[(frame["unique_id"] != "s1") | (frame["ds"] < "2024-01-04")]
-    with pytest.raises(ShortSeriesError, match="series 's1' has 3 rows, at least 6 are needed"):
+    with pytest.raises(ShortSeriesError, match="series 's1' has 3 rows, at least 4 are needed"):
         model.predict(few)
     assert model.predict(few, skip_short=True)["unique_id"].unique().tolist() == ["s0", "s2"]
 

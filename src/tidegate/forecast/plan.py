@@ -80,7 +80,8 @@ def make_plan(
     longest = max(int(table.lengths.max()) - horizon, 1)
     chosen = context if context is not None else min(_default_context(max(found, default=1), horizon), longest)
     segment = _segment(chosen, found, fixed=context is not None) if strategy == "direct" else 1
-    least = chosen if context is not None else min(chosen, max(season, 2))
+    # A context that was asked for is needed whole; of one that was chosen, as much as is forecast, or a season.
+    least = chosen if context is not None else min(chosen, max(2, min(season, horizon)))
     chosen = -(-chosen // segment) * segment  # whole segments; what lacks in the first is masked
     table, skipped = long_enough(table, least + horizon, f"context {least} + horizon {horizon}", skip_short=skip_short)
     split = split_bounds(table, validation=float(validation), least_train=least + horizon, least=horizon)
