@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import importlib.resources
+import re
 from collections.abc import Callable
 
 import numpy as np
@@ -43,3 +45,12 @@ def test_the_axis_of_a_hostile_column_name_shows_it_as_it_is() -> None:
 def test_a_lone_point_is_marked_so_that_it_can_be_seen(points: int) -> None:
     spec = charts.lines([("truth", "a")], [[([1] * points, [2.0] * points)]], x="t", y=["y"])
     assert spec["views"][0]["data"][0]["mode"] == ("lines+markers" if points == 1 else "lines")
+
+
+def test_the_script_in_the_page_is_of_the_version_that_the_charts_are_checked_with() -> None:
+    from plotly.offline import get_plotlyjs_version
+
+    text = importlib.resources.files("tidegate.report").joinpath("assets", "plotly-basic.min.js").read_text("utf-8")
+    found = re.search(r"plotly\.js \(basic - minified\) v(\d+)\.", text[:300])
+    assert found is not None
+    assert found.group(1) == get_plotlyjs_version().partition(".")[0]

@@ -57,7 +57,7 @@ def test_nothing_is_fetched(make_report: Callable[..., ForecastReport]) -> None:
     assert all(str(value).startswith(("#", "data:")) for value in fetching)
     assert "@import" not in page.scripts["style"]
     assert "url(" not in page.scripts["style"]
-    assert "plotly.js v" in page.scripts["library"]
+    assert "plotly.js (basic - minified) v4" in page.scripts["library"]
 
 
 def test_hostile_ids_and_names_stay_text(make_report: Callable[..., ForecastReport]) -> None:
