@@ -1,14 +1,15 @@
 """The M4 competition through the command line: `tidegate forecast` with nothing but columns and horizon.
 
-    .venv/bin/python benchmarks/m4.py hourly [weekly]
+    .venv/bin/python benchmarks/m4.py hourly weekly [--seeds 0 1 2]
 
 Prints sMAPE, MASE and OWA by the competition's definitions on its own test part, seconds, and peak memory of the
-command and all that it starts. The data are read from $TIDEGATE_DATA (default ../shared/data).
+command and all that it starts, for each seed. The data are read from $TIDEGATE_DATA (default ../shared/data).
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import resource
 import subprocess
@@ -31,12 +32,13 @@ ROOT = Path(__file__).resolve().parents[1]
 DATA = Path(os.environ.get("TIDEGATE_DATA", ROOT.parent / "shared" / "data")) / "forecasting"
 
 
-def command(group: str, out: Path) -> list[str]:
+def command(group: str, out: Path, seed: int) -> list[str]:
     """Give the command of the figure in RESULTS.md."""
     train = DATA / f"m4_{group}_train.csv.gz"
     columns = ["--time", "ds", "--target", "y", "--id", "unique_id"]
     tidegate = str(Path(sys.executable).parent / "tidegate")
-    return [tidegate, "forecast", str(train), *columns, "--horizon", str(HORIZON[group]), "--out", str(out)]
+    options = ["--horizon", str(HORIZON[group]), "--out", str(out), *(["--seed", str(seed)] if seed else [])]
+    return [tidegate, "forecast", str(train), *columns, *options]
 
 
 def score(group: str, forecast: pd.DataFrame) -> dict[str, float]:
@@ -70,15 +72,17 @@ def main() -> None:
     """Run the groups that are asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("groups", nargs="+", choices=sorted(HORIZON))
-    for group in parser.parse_args().groups:
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0], help="0 is the command's own default")
+    given = parser.parse_args()
+    for group, seed in itertools.product(given.groups, given.seeds):
         with tempfile.TemporaryDirectory() as folder:
             out = Path(folder) / "run"
             start = time.perf_counter()
-            subprocess.run(command(group, out), check=True, stdout=subprocess.DEVNULL)
+            subprocess.run(command(group, out, seed), check=True, stdout=subprocess.DEVNULL)
             seconds = time.perf_counter() - start
             figures = score(group, pd.read_csv(out / "forecast.csv"))
         peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20
-        print(f"M4 {group}: " + ", ".join(f"{name} {value:.3f}" for name, value in figures.items()))
+        print(f"M4 {group}, seed {seed}: " + ", ".join(f"{name} {value:.3f}" for name, value in figures.items()))
         print(f"  {seconds:.0f} s, peak memory {peak:.2f} GiB")
 
 
