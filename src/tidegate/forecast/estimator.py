@@ -140,8 +140,6 @@ class Forecaster(Estimator):
         self.seed = seed
         self.device = device
 
-    # -- fitting ------------------------------------------------------------------------------------------------
-
     def fit(
         self,
         data: IntoDataFrame | SeriesTable,
@@ -228,8 +226,6 @@ class Forecaster(Estimator):
             power=power,
         )
 
-    # -- forecasting --------------------------------------------------------------------------------------------
-
     def predict(self, data: IntoDataFrame | SeriesTable, *, skip_short: bool = False) -> Any:
         """Forecast the ``horizon`` steps that follow each series' last row.
 
@@ -279,8 +275,6 @@ class Forecaster(Estimator):
                 values, observed = torch.from_numpy(batch.values), torch.from_numpy(batch.observed)
                 results.append(self.network_(values.to(device), observed.to(device)).cpu().numpy())
         return np.concatenate(results) if results else np.zeros((0, self.horizon, table.values.shape[1]))
-
-    # -- scoring ------------------------------------------------------------------------------------------------
 
     def backtest(
         self,
@@ -362,8 +356,6 @@ class Forecaster(Estimator):
 
     def _clone(self) -> Self:
         return type(self)(**self.get_params(deep=False))
-
-    # -- the model file -----------------------------------------------------------------------------------------
 
     def _is_fitted(self) -> bool:
         return hasattr(self, "network_")
