@@ -8,7 +8,7 @@ import pytest
 
 import tidegate
 
-HEAVY = ("torch", "pandas", "polars", "plotly", "narwhals", "numpy", "safetensors", "utilsforecast")
+HEAVY = ("torch", "pandas", "polars", "plotly", "narwhals", "numpy", "safetensors")
 
 
 def _modules_after(program: str) -> set[str]:
