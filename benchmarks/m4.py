@@ -3,7 +3,7 @@
     .venv/bin/python benchmarks/m4.py hourly weekly [--seeds 0 1 2]
 
 Prints sMAPE, MASE and OWA by the competition's definitions on its own test part, seconds, and peak memory of the
-command and all that it starts, for each seed. The data are read from $TIDEGATE_DATA (default ../shared/data).
+command (the largest so far), for each seed. The data are read from $TIDEGATE_DATA (default ../shared/data).
 """
 
 from __future__ import annotations

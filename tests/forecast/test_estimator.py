@@ -25,6 +25,7 @@ from tidegate.errors import (
     TimeStampError,
 )
 from tidegate.estimator import inspect_model, load
+from tidegate.forecast.plan import choose_season
 
 MakeFrame = Callable[..., pd.DataFrame]
 MakeForecaster = Callable[..., Forecaster]
@@ -166,6 +167,15 @@ def test_a_long_season_is_read_in_segments_of_the_short_one() -> None:
     assert (model.season_, model.segment_, model.context_) == (168, 24, 336)
     one_by_one = Forecaster(horizon=24, strategy="recursive", context=170, training=Training(max_steps=2)).fit(frame)
     assert (one_by_one.segment_, one_by_one.context_) == (1, 170)
+
+
+def test_a_season_is_chosen_where_the_end_of_the_table_is_missing() -> None:
+    table = read_frame(pd.DataFrame({"ds": range(60), "y": np.tile([1.0, 2, 4, 3, 1, 9], 10)}))
+    table.values[-4:] = np.nan
+    assert choose_season(table, 4, (3, 6)) == 3  # nothing to judge by: the first
+    table.values[-4:] = [[4.0], [3], [1], [9]]
+    assert choose_season(table, 4, (3, 6)) == 6
+    assert choose_season(table, 58, (3, 6)) == 1  # neither fits before a horizon as long
 
 
 def test_a_short_table_trains_to_the_end_and_says_so(make_frame: MakeFrame, make_forecaster: MakeForecaster) -> None:

@@ -109,16 +109,15 @@ def choose_season(table: SeriesTable, horizon: int, candidates: tuple[int, ...])
         return found[0] if found else 1
     chosen = np.flatnonzero(table.lengths >= max(found) + horizon)
     chosen = chosen[np.linspace(0, len(chosen) - 1, min(len(chosen), _SEASON_WINDOWS)).astype(int)]
-    if not chosen.size:
-        return found[0]
     ends = table.offsets[chosen + 1] - horizon
     actual = table.values[ends[:, None] + np.arange(horizon)]
-    errors = []
-    for season in found:
-        error = mae(actual, seasonal_naive(table, chosen, ends, horizon, season), axis=(1, 2))
-        errors.append(error)
-    relative = np.stack(errors) / np.maximum(errors[0], 1e-12)
-    return found[int(np.nanmedian(relative, axis=1).argmin())]
+    errors = np.stack(
+        [mae(actual, seasonal_naive(table, chosen, ends, horizon, season), axis=(1, 2)) for season in found]
+    )  # [season, series]
+    errors = errors[:, np.isfinite(errors).all(axis=0)]  # the end of a series may be missing
+    if not errors.size:
+        return found[0]
+    return found[int(np.median(errors / np.maximum(errors[0], 1e-12), axis=1).argmin())]
 
 
 def fit_power(table: SeriesTable, scaling: Scaling, season: int) -> float | None:
