@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from tidegate import __version__
-from tidegate.cli import demo, evaluate, forecast, info, predict
+from tidegate.cli import bench, demo, evaluate, forecast, info, predict
 from tidegate.cli.boundary import guarded
 from tidegate.cli.flags import command
 
@@ -31,6 +31,7 @@ for name, module in {
     "evaluate": evaluate,
     "info": info,
     "demo": demo,
+    "bench": bench,
 }.items():
     app.command(name)(command(module.run, module.Options))
 
