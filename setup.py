@@ -18,7 +18,7 @@ KERNELS = Path("src", "tidegate", "kernels")  # setuptools wants paths relative 
 
 # The oldest torch and Python that the binary shall serve: nothing younger than these can be used by mistake.
 MACROS = [("TORCH_TARGET_VERSION", "0x020a000000000000"), ("Py_LIMITED_API", "0x030b0000")]
-UNIX_FLAGS = ["-std=c++20", "-O3", "-fvisibility=hidden"]
+UNIX_FLAGS = ["-std=c++20", "-O3", "-ffp-contract=fast", "-fvisibility=hidden"]
 MSVC_FLAGS = ["/std:c++20", "/O2", "/EHsc"]
 
 

@@ -1,9 +1,14 @@
 #include "capability.h"
 
+#include <algorithm>
+#include <atomic>
+
+#include "kernels.h"
+
 namespace tidegate {
 namespace {
 
-#if (defined(__x86_64__) || defined(__i386__)) && (defined(__GNUC__) || defined(__clang__))
+#ifdef TIDEGATE_WIDER_SETS
 
 // The builtins ask the operating system too (XGETBV): a set whose registers it does not save counts as absent.
 Capability detect() {
@@ -17,16 +22,29 @@ Capability detect() {
 
 #else
 
-// Other architectures have one level, and with MSVC there is no per-function target that a wider kernel would need.
+// Other architectures have one level, and so do compilers without targets for single functions.
 Capability detect() { return Capability::kBaseline; }
 
 #endif
+
+std::atomic<Capability> chosen_limit{Capability::kAvx512};
 
 }  // namespace
 
 Capability cpu_capability() {
   static const Capability found = detect();
-  return found;
+  return std::min(found, chosen_limit.load(std::memory_order_relaxed));
+}
+
+Capability limit_cpu_capability(Capability limit) { return chosen_limit.exchange(limit); }
+
+const KernelSet& chosen_kernels() {
+#ifdef TIDEGATE_WIDER_SETS
+  static const KernelSet sets[] = {baseline::kernel_set(), avx2::kernel_set(), avx512::kernel_set()};
+#else
+  static const KernelSet sets[] = {baseline::kernel_set()};
+#endif
+  return sets[static_cast<int64_t>(cpu_capability())];
 }
 
 }  // namespace tidegate

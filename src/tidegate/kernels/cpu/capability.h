@@ -3,6 +3,8 @@
 
 #include <cstdint>
 
+#include "call.h"
+
 namespace tidegate {
 
 // Ordered: a CPU that has one of them has those before it. `INSTRUCTION_SETS` of native.py names them in this order.
@@ -12,7 +14,12 @@ enum class Capability : int64_t {
   kAvx512 = 2,    // AVX-512 F, BW, DQ and VL
 };
 
-// The best set that this CPU and its operating system offer. Found once, at the first call; safe from any thread.
+// The best set that this CPU and its operating system offer, or the limit below if that is lower.
 Capability cpu_capability();
+
+// Use no set above this one from now on, on all threads; returns the former limit. For tests and measurements.
+Capability limit_cpu_capability(Capability limit);
+
+const KernelSet& chosen_kernels();
 
 }  // namespace tidegate

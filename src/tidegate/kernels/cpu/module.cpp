@@ -3,28 +3,48 @@
 //
 // Only Python's limited API and torch's stable interface (torch/csrc/stable, torch/headeronly) may be used in this
 // folder: that is what lets one binary serve every Python >= 3.11 and torch >= 2.10. setup.py compiles each *.cpp
-// here with the same flags, for the oldest CPU of the architecture; code for a wider instruction set says so itself,
-// function by function (`__attribute__((target("avx2,fma")))`), and is entered only after asking `cpu_capability`.
+// here with the same flags, for the oldest CPU of the architecture; code for a wider instruction set says so itself
+// (kernels_avx2.cpp, kernels_avx512.cpp), and is entered only after asking `cpu_capability`.
+//
+// Reading order: call.h (what flows), products.h (where the time goes), lstm_forward.h, lstm_backward.h, isa.h,
+// operators.cpp.
 #include <Python.h>
 #include <torch/csrc/stable/library.h>
 
 #include <cstdint>
 
 #include "capability.h"
+#include "operators.h"
 
 namespace {
 
+using tidegate::Capability;
+
 int64_t capability() { return static_cast<int64_t>(tidegate::cpu_capability()); }
+
+int64_t limit(int64_t level) {
+  return static_cast<int64_t>(tidegate::limit_cpu_capability(static_cast<Capability>(level)));
+}
 
 }  // namespace
 
 STABLE_TORCH_LIBRARY_FRAGMENT(tidegate, library) {
   library.def("cpu_capability() -> int");
+  library.def("cpu_limit(int level) -> int");
+}
+
+// The schemas stand in ops.py, with implementations for every device; these take their place on a CPU.
+STABLE_TORCH_LIBRARY_IMPL(tidegate, CPU, library) {
+  library.impl("lstm", &tidegate::lstm);
+  library.impl("lstm_backward", &tidegate::lstm_backward);
+  library.impl("gru", &tidegate::gru);
+  library.impl("gru_backward", &tidegate::gru_backward);
 }
 
 // Without a tensor among its arguments an operator has no device to be dispatched by; a composite kernel serves.
 STABLE_TORCH_LIBRARY_IMPL(tidegate, CompositeExplicitAutograd, library) {
   library.impl("cpu_capability", TORCH_BOX(&capability));
+  library.impl("cpu_limit", TORCH_BOX(&limit));
 }
 
 PyMODINIT_FUNC PyInit__cpu() {

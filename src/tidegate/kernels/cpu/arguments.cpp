@@ -1,0 +1,174 @@
+#include "arguments.h"
+
+namespace tidegate {
+namespace {
+
+const char* const kNames[kFieldCount] = {
+    "input",     "lengths",   "h_0",           "c_0",       "weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr",
+    "weight_peephole", "weight_norm_ih", "weight_norm_hh", "weight_norm_c", "bias_norm_c", "mask_x", "mask_h", "seed"};
+
+std::string shown(const int64_t* sizes, size_t count) {
+  std::string text = "[";
+  for (size_t at = 0; at < count; ++at) text += (at ? ", " : "") + std::to_string(sizes[at]);
+  return text + "]";
+}
+
+void expect_sizes(const Tensor& tensor, const char* name, std::initializer_list<int64_t> sizes) {
+  const auto given = tensor.sizes();
+  bool same = given.size() == sizes.size();
+  for (size_t at = 0; same && at < sizes.size(); ++at) same = given[at] == sizes.begin()[at];
+  STD_TORCH_CHECK(same, "expected ", name, " of shape ", shown(sizes.begin(), sizes.size()), "; got ",
+                  shown(given.data(), given.size()));
+}
+
+bool required(Field field) { return field == kInput || field == kWeightIh || field == kWeightHh; }
+
+Rounding rounding_of(ScalarType type) {
+  return type == ScalarType::BFloat16 ? Rounding::kBfloat16 : type == ScalarType::Half ? Rounding::kFloat16 : Rounding::kNone;
+}
+
+}  // namespace
+
+const Cell& lstm_cell() {
+  static const Cell cell{
+      "tidegate::lstm_reference",
+      "tidegate::lstm_backward_reference",
+      true,
+      4,
+      6,
+      {kInput, kLengths, kH0, kC0, kWeightIh, kWeightHh, kBiasIh, kBiasHh, kWeightHr, kPeephole, kNormIh, kNormHh, kNormC,
+       kBiasNormC, kMaskX, kMaskH, kSeed},
+      {kInput, kH0, kC0, kWeightIh, kWeightHh, kBiasIh, kBiasHh, kWeightHr, kPeephole, kNormIh, kNormHh, kNormC,
+       kBiasNormC}};
+  return cell;
+}
+
+const Cell& gru_cell() {
+  static const Cell cell{"",
+                         "",
+                         false,
+                         3,
+                         5,
+                         {kInput, kLengths, kH0, kWeightIh, kWeightHh, kBiasIh, kBiasHh, kNormIh, kNormHh, kMaskX, kMaskH, kSeed},
+                         {kInput, kH0, kWeightIh, kWeightHh, kBiasIh, kBiasHh, kNormIh, kNormHh}};
+  return cell;
+}
+
+Arguments Arguments::take(const Cell& cell, Stack& stack) {
+  Arguments arguments;
+  for (Field field : cell.fields) {
+    if (required(field)) {
+      arguments.tensors[field] = stack.take<Tensor>();
+    } else {
+      arguments.tensors[field] = stack.take_maybe();
+    }
+  }
+  Options& options = arguments.options;
+  options.activation = static_cast<Activation>(stack.take<int64_t>());
+  options.recurrent_activation = static_cast<Activation>(stack.take<int64_t>());
+  options.zoneout_hidden = stack.take<double>();
+  options.zoneout_cell = cell.lstm ? stack.take<double>() : 0.0;
+  options.reset_after = cell.lstm || stack.take<bool>();
+  arguments.batch_first = stack.take<bool>();
+  options.reverse = stack.take<bool>();
+  arguments.return_sequences = stack.take<bool>();
+  return arguments;
+}
+
+ScalarType accumulation_type(ScalarType type) { return type == ScalarType::Double ? type : ScalarType::Float; }
+
+Tensor converted(const Tensor& tensor, ScalarType type) {
+  return tensor.scalar_type() == type ? tensor : torch::stable::to(tensor, type);
+}
+
+Tensor new_tensor(std::initializer_list<int64_t> sizes, ScalarType type) {
+  return torch::stable::empty({sizes.begin(), sizes.size()}, type, std::nullopt,
+                              torch::stable::Device(torch::headeronly::DeviceType::CPU));
+}
+
+template <class T>
+Reading<T>::Reading(const Cell& cell, const Arguments& arguments) : arguments_(arguments) {
+  held_.reserve(2 * kFieldCount);
+  const Tensor& input = arguments[kInput];
+  STD_TORCH_CHECK(input.dim() == 3, "expected an input of three dimensions; got ", input.dim());
+  const auto sizes = input.sizes();
+  call.batch = sizes[arguments.batch_first ? 0 : 1];
+  call.steps = sizes[arguments.batch_first ? 1 : 0];
+  call.inputs = sizes[2];
+  call.gates = cell.gates;
+  call.units = arguments[kWeightIh].sizes()[0] / cell.gates;
+  call.options = arguments.options;
+  call.rounding = rounding_of(arguments.dtype());
+  call.input = read_sequence(input, kNames[kInput], call.inputs);
+
+  const int64_t units = call.units, columns = cell.gates * units;
+  const auto at = [&](Field field, std::initializer_list<int64_t> expected) {
+    return read(arguments.tensors[field], kNames[field], expected);
+  };
+  call.h_0 = at(kH0, {call.batch, units});
+  call.c_0 = at(kC0, {call.batch, units});
+  call.weight_ih = at(kWeightIh, {columns, call.inputs});
+  call.weight_hh = at(kWeightHh, {columns, units});
+  call.bias_ih = at(kBiasIh, {columns});
+  call.bias_hh = at(kBiasHh, {columns});
+  call.peephole = at(kPeephole, {3 * units});
+  call.norm_ih = at(kNormIh, {columns});
+  call.norm_hh = at(kNormHh, {columns});
+  call.norm_c = at(kNormC, {units});
+  call.bias_norm_c = at(kBiasNormC, {units});
+  call.mask_x = at(kMaskX, {call.batch, call.inputs});
+  call.mask_h = at(kMaskH, {call.batch, units});
+  STD_TORCH_CHECK((call.norm_ih != nullptr) == (call.norm_hh != nullptr), "both products are normalised, or neither");
+  STD_TORCH_CHECK(!call.norm_ih || call.options.reset_after, "layer normalisation needs reset_after=True");
+
+  const auto whole_numbers = [&](Field field, int64_t count) -> const int64_t* {
+    if (!arguments.tensors[field]) return nullptr;
+    expect_sizes(arguments[field], kNames[field], {count});
+    held_.push_back(torch::stable::contiguous(converted(arguments[field], ScalarType::Long)));
+    return static_cast<const int64_t*>(held_.back().data_ptr());
+  };
+  call.lengths = whole_numbers(kLengths, call.batch);
+  call.seed = whole_numbers(kSeed, 1);
+  call.reserve_width = (cell.kept + (call.norm_ih ? 2 * cell.gates : 0)) * units;
+}
+
+template <class T>
+const T* Reading<T>::read(const std::optional<Tensor>& tensor, const char* name, std::initializer_list<int64_t> sizes) {
+  if (!tensor) return nullptr;
+  expect_sizes(*tensor, name, sizes);
+  if (tensor->scalar_type() == kType && tensor->is_contiguous()) return static_cast<const T*>(tensor->data_ptr());
+  held_.push_back(torch::stable::contiguous(converted(*tensor, kType)));
+  return static_cast<const T*>(held_.back().data_ptr());
+}
+
+template <class T>
+Sequence<const T> Reading<T>::read_sequence(const Tensor& tensor, const char* name, int64_t features) {
+  if (arguments_.batch_first) {
+    expect_sizes(tensor, name, {call.batch, call.steps, features});
+  } else {
+    expect_sizes(tensor, name, {call.steps, call.batch, features});
+  }
+  const Tensor* read = &tensor;
+  if (tensor.scalar_type() != kType) {
+    held_.push_back(converted(tensor, kType));
+    read = &held_.back();
+  }
+  const auto strides = read->strides();
+  const int time = arguments_.batch_first ? 1 : 0;
+  return {static_cast<const T*>(read->data_ptr()), strides[time], strides[1 - time], strides[2]};
+}
+
+template <class T>
+Tensor Reading<T>::new_sequence(int64_t features, Sequence<T>* to) {
+  const bool batch_first = arguments_.batch_first;
+  const int64_t outer = batch_first ? call.batch : call.steps, inner = batch_first ? call.steps : call.batch;
+  Tensor tensor = new_tensor({outer, inner, features}, kType);
+  *to = {static_cast<T*>(tensor.data_ptr()), batch_first ? features : inner * features,
+         batch_first ? inner * features : features, 1};
+  return tensor;
+}
+
+template class Reading<float>;
+template class Reading<double>;
+
+}  // namespace tidegate

@@ -1,0 +1,201 @@
+// The GRU's walk over the steps. Included by isa.h.
+//
+// The sums of a row lie as r, z, n, q: n from the input alone, q from the hidden state alone, before or after the reset.
+
+template <class T>
+struct GruWeights {
+  T *ih, *ih_n, *hh, *hh_n, *bias;  // of r and z together, of n alone
+
+  GruWeights(const Call<T>& call, Arena& arena) {
+    const int64_t units = call.units;
+    ih = arena.take<T>(packed_size<T>(2 * units, call.inputs));
+    ih_n = arena.take<T>(packed_size<T>(units, call.inputs));
+    hh = arena.take<T>(packed_size<T>(2 * units, units));
+    hh_n = arena.take<T>(packed_size<T>(units, units));
+    bias = arena.take<T>(padded<T>(4 * units) + kLanes<T>);
+  }
+};
+
+template <class T>
+void gru_prepare(const Call<T>& call) {
+  Arena arena(call.shared);
+  const GruWeights<T> weights(call, arena);
+  const int64_t units = call.units, inputs = call.inputs;
+  pack_transposed(call.weight_ih, inputs, 2 * units, inputs, weights.ih);
+  pack_transposed(call.weight_ih + 2 * units * inputs, inputs, units, inputs, weights.ih_n);
+  pack_transposed(call.weight_hh, units, 2 * units, units, weights.hh);
+  pack_transposed(call.weight_hh + 2 * units * units, units, units, units, weights.hh_n);
+  for (int64_t at = 0; at < 3 * units; ++at) {
+    const T from_x = call.bias_ih ? call.bias_ih[at] : T(0), from_h = call.bias_hh ? call.bias_hh[at] : T(0);
+    weights.bias[at] = at < 2 * units ? from_x + from_h : from_x;
+    if (at >= 2 * units) weights.bias[at + units] = from_h;
+  }
+}
+
+template <class T>
+class GruForward {
+ public:
+  GruForward(const Call<T>& call, int32_t task, Arena& shared, Arena& arena)
+      : call_(call), rows_(call, task), input_(call), weights_(call, shared) {
+    const int64_t rows = rows_.count(), units = call.units;
+    sums_ = arena.take_rows<T>(rows, 4 * units);
+    hidden_ = arena.take_rows<T>(rows, units);
+    masked_ = call.mask_h ? arena.take_rows<T>(rows, units) : hidden_;
+    reset_ = call.options.reset_after ? nullptr : arena.take_rows<T>(rows, units);
+    x_sums_ = call.normed() ? arena.take_rows<T>(rows, 3 * units) : nullptr;
+    h_sums_ = call.normed() ? arena.take_rows<T>(rows, 3 * units) : nullptr;
+    copies_ = input_.copies() ? arena.take_rows<T>(rows, call.inputs) : nullptr;
+    input_rows_ = arena.take<const T*>(rows);
+    for (auto& pointers : bias_rows_) pointers = arena.take<const T*>(rows);
+    for (auto& pointers : parts_) pointers = arena.take<T*>(rows);
+    normed_ = arena.take<T>(padded<T>(3 * units));
+    zone_ = {call.options.zoneout_hidden, call.seed, 0, arena.take<T>(Zone<T>::room(units))};
+  }
+
+  template <class Activations>
+  void walk() {
+    start();
+    const bool plain = !call_.zoned() && !call_.mask_h && call_.rounding == Rounding::kNone;
+    for (int64_t index = 0; index < call_.steps; ++index) {
+      const int64_t step = step_at(call_, index), working = rows_.at_work(step);
+      if (working > 0) products(step, working);
+      if (working > 0 && reset_) reset_products<Activations>(working);
+      for (int64_t row = 0; row < working; ++row) {
+        if (plain) {
+          cell_of_row<Activations, true>(step, row);
+        } else {
+          cell_of_row<Activations, false>(step, row);
+        }
+      }
+      for (int64_t row = working; row < rows_.count(); ++row) {
+        clear_row(call_.output, step, rows_.id(row), call_.units);
+        if (call_.reserve) clear(call_.kept(step, rows_.id(row)), call_.reserve_width);
+      }
+    }
+    for (int64_t row = 0; row < rows_.count(); ++row) {
+      copy_padded(hidden_[row], call_.units, call_.h_n + rows_.id(row) * call_.units, call_.units);
+    }
+  }
+
+ private:
+  void start() {
+    const int64_t units = call_.units;
+    for (int64_t row = 0; row < rows_.count(); ++row) {
+      const int64_t id = rows_.id(row);
+      copy_padded(call_.h_0 ? call_.h_0 + id * units : nullptr, units, hidden_[row], padded<T>(units));
+      if (call_.mask_h) mask_row(hidden_[row], call_.mask_h + id * units, units, call_.rounding, masked_[row]);
+      for (int part = 0; part < 3; ++part) {  // r and z, n, q
+        bias_rows_[part][row] = weights_.bias + (part ? (part + 1) * units : 0);
+      }
+      for (int part = 0; part < 2; ++part) {  // where n and q of the sums lie, or n of both raw products
+        T* const raw = part ? (h_sums_ ? h_sums_[row] : nullptr) : (x_sums_ ? x_sums_[row] : nullptr);
+        parts_[part][row] = call_.normed() ? raw + 2 * units : sums_[row] + (2 + part) * units;
+      }
+    }
+  }
+
+  void products(int64_t step, int64_t working) {
+    const int64_t units = call_.units, inputs = call_.inputs;
+    for (int64_t row = 0; row < working; ++row) {
+      input_rows_[row] = input_.row(step, rows_.id(row), copies_ ? copies_[row] : nullptr);
+    }
+    const Operand<T> gates[] = {{input_rows_, weights_.ih, inputs, inputs}, {masked_, weights_.hh, units, units}};
+    const Operand<T> x_n{input_rows_, weights_.ih_n, inputs, inputs}, h_n{masked_, weights_.hh_n, units, units};
+    if (!call_.normed()) {
+      multiply(gates, 2, working, 2 * units, bias_rows_[0], sums_);
+      multiply(&x_n, 1, working, units, bias_rows_[1], parts_[0]);
+      if (!reset_) multiply(&h_n, 1, working, units, bias_rows_[2], parts_[1]);
+      return;
+    }
+    multiply<T>(gates, 1, working, 2 * units, nullptr, x_sums_);
+    multiply<T>(&x_n, 1, working, units, nullptr, parts_[0]);
+    multiply<T>(gates + 1, 1, working, 2 * units, nullptr, h_sums_);
+    multiply<T>(&h_n, 1, working, units, nullptr, parts_[1]);
+    for (int64_t row = 0; row < working; ++row) norms(step, row);
+  }
+
+  void norms(int64_t step, int64_t row) {
+    const int64_t units = call_.units, columns = 3 * units;
+    T* sums = sums_[row];
+    copy_padded(weights_.bias, 4 * units, sums, 4 * units);
+    norm_row(x_sums_[row], call_.norm_ih, columns, sums);
+    clear(normed_, columns);
+    norm_row(h_sums_[row], call_.norm_hh, columns, normed_);
+    for (int64_t at = 0; at < 2 * units; ++at) sums[at] += normed_[at];
+    for (int64_t unit = 0; unit < units; ++unit) sums[3 * units + unit] += normed_[2 * units + unit];
+    if (!call_.reserve) return;
+    T* raw = call_.kept(step, rows_.id(row)) + 5 * units;
+    copy_padded(x_sums_[row], columns, raw, columns);
+    copy_padded(h_sums_[row], columns, raw + columns, columns);
+  }
+
+  // reset_after=False: r first, then the product with the hidden state that it lets through.
+  template <class Activations>
+  void reset_products(int64_t working) {
+    const Activations kinds(call_.options);
+    const int64_t units = call_.units;
+    for (int64_t row = 0; row < working; ++row) {
+      for (int64_t unit = 0; unit < units; unit += kLanes<T>) {
+        const Vector<T> r = activate<T>(kinds.gate, load(sums_[row] + unit));
+        store(reset_[row] + unit, r * load(hidden_[row] + unit));
+      }
+      const T* mask = call_.mask_h ? call_.mask_h + rows_.id(row) * units : nullptr;
+      if (mask) mask_row(reset_[row], mask, units, call_.rounding, reset_[row]);
+      round_row(reset_[row], units, call_.rounding);
+    }
+    const Operand<T> operand{reset_, weights_.hh_n, units, units};
+    multiply(&operand, 1, working, units, bias_rows_[2], parts_[1]);
+  }
+
+  template <class Activations, bool kPlain>
+  void cell_of_row(int64_t step, int64_t row) {
+    const Activations kinds(call_.options);
+    const int64_t units = call_.units, id = rows_.id(row);
+    const T* sums = sums_[row];
+    T *hidden = hidden_[row], *kept = call_.reserve ? call_.kept(step, id) : nullptr;
+    T* output = call_.output.data ? call_.output.at(step, id) : nullptr;
+    const bool after = call_.options.reset_after;
+    if constexpr (!kPlain) zone_.draw(step, id, units);
+    for (int64_t unit = 0; unit < units; unit += kLanes<T>) {
+      const int64_t left = units - unit;
+      const Vector<T> r = activate<T>(kinds.gate, load(sums + unit));
+      const Vector<T> z = activate<T>(kinds.gate, load(sums + units + unit));
+      const Vector<T> q = load(sums + 3 * units + unit), old = load(hidden + unit);
+      const Vector<T> n = activate<T>(kinds.state, load(sums + 2 * units + unit) + (after ? r * q : q));
+      Vector<T> now = n + z * (old - n);
+      if constexpr (!kPlain) now = zone_.apply(old, now, unit);
+      store(hidden + unit, now);
+      if (kept) {
+        store_up_to(kept + unit, r, left);
+        store_up_to(kept + units + unit, z, left);
+        store_up_to(kept + 2 * units + unit, n, left);
+        store_up_to(kept + 3 * units + unit, q, left);
+        if (kPlain) store_up_to(kept + 4 * units + unit, now, left);
+      }
+      if (kPlain && output) store_up_to(output + unit, now, left);
+    }
+    if constexpr (!kPlain) {
+      round_row(hidden, units, call_.rounding);
+      if (call_.mask_h) mask_row(hidden, call_.mask_h + id * units, units, call_.rounding, masked_[row]);
+      if (kept) copy_padded(hidden, units, kept + 4 * units, units);
+      if (output) copy_padded(hidden, units, output, units);
+    }
+  }
+
+  const Call<T>& call_;
+  const Rows<T> rows_;
+  const InputRows<T> input_;
+  const GruWeights<T> weights_;
+  T **sums_, **hidden_, **masked_, **reset_, **x_sums_, **h_sums_, **copies_;  // a row each
+  const T **input_rows_, **bias_rows_[3];
+  T** parts_[2];
+  T* normed_;
+  Zone<T> zone_;
+};
+
+template <class T>
+size_t gru_shared_bytes(const Call<T>& call) {
+  Arena arena(nullptr);
+  const GruWeights<T> weights(call, arena);
+  return arena.used();
+}

@@ -1,0 +1,22 @@
+// The kernels compiled for AVX-512 F, BW, DQ and VL.
+#include "kernels.h"
+
+#ifdef TIDEGATE_WIDER_SETS
+#if defined(__clang__)
+#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma"))), apply_to = function)
+#else
+#pragma GCC push_options
+#pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")
+#endif
+
+#define TIDEGATE_ISA avx512
+#define TIDEGATE_VECTOR_BYTES 64
+#define TIDEGATE_TILE_VECTORS 4
+#include "isa.h"
+
+#if defined(__clang__)
+#pragma clang attribute pop
+#else
+#pragma GCC pop_options
+#endif
+#endif

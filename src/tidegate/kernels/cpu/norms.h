@@ -1,0 +1,59 @@
+// Layer normalisation of a row (Ba et al., 2016). Included by isa.h.
+
+constexpr double kNormEpsilon = 1e-5;  // NORM_EPS in reference.py
+
+template <class T>
+struct Moments {
+  T mean, rstd;
+};
+
+// Two passes: the mean first, then the squares of what is left, which a single pass would lose to cancellation.
+template <class T>
+Moments<T> moments(const T* values, int64_t count) {
+  Vector<T> total{}, squares{};
+  for (int64_t at = 0; at < count; at += kLanes<T>) total += load_up_to(values + at, count - at);
+  const T mean = sum_of<T>(total) / static_cast<T>(count);
+  for (int64_t at = 0; at < count; at += kLanes<T>) {
+    const Vector<T> rest = first_lanes<T>(load_up_to(values + at, count - at) - splat(mean), count - at);
+    squares += rest * rest;
+  }
+  return {mean, T(1) / std::sqrt(sum_of<T>(squares) / static_cast<T>(count) + static_cast<T>(kNormEpsilon))};
+}
+
+template <class T>
+TIDEGATE_INLINE Vector<T> normalised(Vector<T> value, Moments<T> m) {
+  return (value - splat(m.mean)) * splat(m.rstd);
+}
+
+// to[at] (+)= weight[at] * normalised value
+template <class T>
+void norm_row(const T* values, const T* weight, int64_t count, T* to) {
+  const Moments<T> m = moments(values, count);
+  for (int64_t at = 0; at < count; at += kLanes<T>) {
+    const int64_t left = count - at;
+    const Vector<T> scaled = normalised<T>(load_up_to(values + at, left), m) * load_up_to(weight + at, left);
+    store_up_to(to + at, load_up_to(to + at, left) + scaled, left);
+  }
+}
+
+// From the gradient of the norm's output to that of its input, in `to`; adds to the gradient of the norm's weight.
+template <class T>
+void norm_backward(const T* values, const T* weight, const T* gradient, int64_t count, T* to, T* weight_gradient) {
+  const Moments<T> m = moments(values, count);
+  Vector<T> total{}, along{};
+  for (int64_t at = 0; at < count; at += kLanes<T>) {
+    const int64_t left = count - at;
+    const Vector<T> g = load_up_to(gradient + at, left), scaled = g * load_up_to(weight + at, left);
+    const Vector<T> n = normalised<T>(load_up_to(values + at, left), m);
+    store_up_to(weight_gradient + at, load_up_to(weight_gradient + at, left) + g * n, left);
+    total += scaled;  // 0 past the end, for g is
+    along += scaled * n;
+  }
+  const T mean = sum_of<T>(total) / static_cast<T>(count), slope = sum_of<T>(along) / static_cast<T>(count);
+  for (int64_t at = 0; at < count; at += kLanes<T>) {
+    const int64_t left = count - at;
+    const Vector<T> scaled = load_up_to(gradient + at, left) * load_up_to(weight + at, left);
+    const Vector<T> n = normalised<T>(load_up_to(values + at, left), m);
+    store_up_to(to + at, splat(m.rstd) * (scaled - splat(mean) - n * splat(slope)), left);
+  }
+}
