@@ -147,11 +147,12 @@ def interleaved(contenders: Mapping[str, Contender], pace: Pace = Pace()) -> Tim
 
 def _repeats(contender: Contender, least_seconds: float) -> int:
     """Find how many repetitions fill a turn, with a tenth to spare."""
-    contender(1)  # the first call allocates, compiles and fills caches
+    if contender(1) >= least_seconds:  # the first call also allocates, compiles and fills caches
+        return 1
     times = 1
     while (taken := contender(times)) < least_seconds / 4:
         times *= 2
-    return max(1, round(1.1 * least_seconds * times / taken)) if taken > 0 else 1
+    return max(1, round(1.1 * least_seconds * times / taken))
 
 
 # ---------------------------------------------------------------------------------------------------------- networks

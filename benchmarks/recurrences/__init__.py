@@ -1,0 +1,1 @@
+"""The parts of `benchmarks/recurrent.py`: a module for each kind of comparison, and the rows that they give."""
