@@ -1,20 +1,29 @@
-"""The naive oracle of the recurrences, element by element in plain Python, and cells drawn at random."""
+"""What the tests of kernels share.
+
+The naive oracle of the recurrences, element by element in plain Python; cells drawn at random; and calls of the
+compiled operators beside the same calls of `reference`.
+"""
 
 from __future__ import annotations
 
+import dataclasses
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 import pytest
 import torch
 from torch import Tensor
 
-from tidegate.kernels.arguments import GruTensors, LstmTensors
-from tidegate.kernels.options import CellOptions
+from tidegate.kernels import native, reference
+from tidegate.kernels.arguments import CELL_GRADIENTS, GruTensors, LstmTensors
+from tidegate.kernels.gru_backward import gru_backward
+from tidegate.kernels.lstm_backward import lstm_backward
+from tidegate.kernels.options import GRU_OPTIONS, LSTM_OPTIONS, CellOptions
 
 Vector: TypeAlias = list[float]
 Tensors: TypeAlias = dict[str, Any]
+Results: TypeAlias = dict[str, Tensor]
 Naive: TypeAlias = Callable[[str, Tensors, CellOptions], tuple[list[list[Vector]], list[Vector], list[Vector]]]
 
 
@@ -140,19 +149,30 @@ def naive() -> Naive:
     return _naive
 
 
-def _draw(cell: str, flags: frozenset[str], *, steps: int, batch_first: bool, dtype: torch.dtype) -> Tensors:
-    batch, features, units = 3, 2, 4
-    outputs = 3 if "proj_size" in flags else units
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Sizes:
+    steps: int = 4
+    batch: int = 3
+    features: int = 2
+    units: int = 4
+
+
+def _draw(cell: str, flags: frozenset[str], sizes: _Sizes, *, batch_first: bool, dtype: torch.dtype) -> Tensors:
+    steps, batch, features, units = sizes.steps, sizes.batch, sizes.features, sizes.units
+    outputs = max(1, units - 1) if "proj_size" in flags else units
     gates = 4 if cell == "lstm" else 3
     generator = torch.Generator().manual_seed(len(flags) + steps)
 
     def normal(*shape: int) -> Tensor:
         return (torch.randn(*shape, generator=generator, dtype=torch.float64) * 0.7).to(dtype)
 
+    def weight(rows: int, columns: int) -> Tensor:
+        return normal(rows, columns) * min(1, 2 / math.sqrt(columns))  # so that wide cells do not saturate
+
     drawn: Tensors = {
         "input": normal(batch, steps, features) if batch_first else normal(steps, batch, features),
-        "weight_ih": normal(gates * units, features),
-        "weight_hh": normal(gates * units, outputs),
+        "weight_ih": weight(gates * units, features),
+        "weight_hh": weight(gates * units, outputs),
     }
     if "state" in flags:
         drawn["h_0"] = normal(batch, outputs)
@@ -163,30 +183,36 @@ def _draw(cell: str, flags: frozenset[str], *, steps: int, batch_first: bool, dt
     if "masks" in flags:
         drawn |= {"mask_x": normal(batch, features).abs(), "mask_h": normal(batch, outputs).abs()}
     if "lengths" in flags:
-        drawn["lengths"] = torch.tensor([steps, 0, steps // 2])
+        further = [row * 7 % (steps + 1) for row in range(3, batch)]
+        drawn["lengths"] = torch.tensor([steps, 0, steps // 2, *further][:batch], dtype=torch.int64)
     if "seed" in flags:
         drawn["seed"] = torch.tensor([2**40 + 12345])
     if cell == "lstm":
         drawn |= {"c_0": normal(batch, units)} if "state" in flags else {}
-        drawn |= {"weight_hr": normal(outputs, units)} if "proj_size" in flags else {}
+        drawn |= {"weight_hr": weight(outputs, units)} if "proj_size" in flags else {}
         drawn |= {"weight_peephole": normal(3 * units)} if "peephole" in flags else {}
-        drawn |= {"weight_norm_c": normal(units), "bias_norm_c": normal(units)} if "layer_norm" in flags else {}
+        drawn |= {"weight_norm_c": normal(units)} if "layer_norm" in flags else {}
+        drawn |= {"bias_norm_c": normal(units)} if {"layer_norm", "bias"} <= flags else {}
     return drawn
 
 
 @pytest.fixture(scope="session")
 def draw() -> Callable[..., Tensors]:
-    """Give a function that draws a cell's tensors by name: ``draw(cell, flags, steps=, batch_first=, dtype=)``."""
+    """Give a function that draws a cell's tensors by name: ``draw(cell, flags, steps=, batch_first=, dtype=, …)``."""
 
     def drawing(
         cell: str,
         flags: frozenset[str] | set[str],
         *,
         steps: int = 4,
+        batch: int = 3,
+        features: int = 2,
+        units: int = 4,
         batch_first: bool = False,
         dtype: torch.dtype = torch.float64,
     ) -> Tensors:
-        return _draw(cell, frozenset(flags), steps=steps, batch_first=batch_first, dtype=dtype)
+        sizes = _Sizes(steps=steps, batch=batch, features=features, units=units)
+        return _draw(cell, frozenset(flags), sizes, batch_first=batch_first, dtype=dtype)
 
     return drawing
 
@@ -195,9 +221,166 @@ def draw() -> Callable[..., Tensors]:
 def gather() -> Callable[[str, Tensors], LstmTensors | GruTensors]:
     """Give a function that turns tensors by name into an operator's arguments."""
 
-    def gathering(cell: str, tensors: Tensors) -> LstmTensors | GruTensors:
-        kind: Any = LstmTensors if cell == "lstm" else GruTensors
-        arguments: LstmTensors | GruTensors = kind(**{name: tensors.get(name) for name in kind._fields})
-        return arguments
+    return _gather
 
-    return gathering
+
+def _gather(cell: str, tensors: Tensors) -> LstmTensors | GruTensors:
+    kind: Any = LstmTensors if cell == "lstm" else GruTensors
+    arguments: LstmTensors | GruTensors = kind(**{name: tensors.get(name) for name in kind._fields})
+    return arguments
+
+
+# ---------------------------------------------------------------- compiled kernels beside the reference
+
+_OPTIONS = {"lstm": LSTM_OPTIONS, "gru": GRU_OPTIONS}
+_RESULTS = {"lstm": ("output", "h_n", "c_n"), "gru": ("output", "h_n")}
+_TOLERANCES = {torch.float64: 1e-10, torch.float32: 1e-5}
+
+
+def _laid_out(tensor: Tensor, layout: str) -> Tensor:
+    """Lay a tensor's values out in memory in some way, between values that would be noticed if they were read."""
+    foreign = math.nan if tensor.is_floating_point() else 0
+    if layout == "contiguous" or tensor.dim() == 0:
+        return tensor
+    if layout == "expanded":  # a stride of 0; along the rows of a matrix, for equal gates would have no norm
+        first = tensor[:, :1] if tensor.dim() == 2 else tensor[:1]
+        return first.expand(tensor.shape) if tensor.numel() else tensor
+    if layout == "transposed" and tensor.dim() > 1:
+        return tensor.transpose(0, -1).contiguous().transpose(0, -1)
+    if layout == "shifted":  # contiguous, but aligned to nothing
+        wide = tensor.new_full((tensor.numel() + 2,), foreign)
+        wide[1:-1] = tensor.flatten()
+        return wide[1:-1].view(tensor.shape)
+    wide = tensor.new_full((*tensor.shape[:-1], 2 * tensor.shape[-1]), foreign)  # "strided"
+    wide[..., ::2] = tensor
+    return wide[..., ::2]
+
+
+@dataclasses.dataclass(frozen=True)
+class _Call:
+    """A call of a cell's operators, and the gradients that come back to its results."""
+
+    cell: str
+    tensors: LstmTensors | GruTensors
+    options: CellOptions
+    gradients: tuple[Tensor | None, ...]
+
+    def by_reference(self, dtype: torch.dtype | None = None) -> Results:
+        """Give results and gradients by `reference`, computed in ``dtype`` (float64 for what float32 should be)."""
+        tensors, gradients = self.tensors, self.gradients
+        if dtype is not None:
+            tensors = type(tensors)(*(_cast(tensor, dtype) for tensor in tensors))  # type: ignore[arg-type]
+            gradients = tuple(_cast(gradient, dtype) for gradient in gradients)
+        needs = [getattr(tensors, name) is not None for name in CELL_GRADIENTS[self.cell]]
+        if isinstance(tensors, LstmTensors):
+            *results, reserve = reference.lstm(tensors, self.options, keep=True)
+            d_output, d_h, d_c = gradients
+            derived = lstm_backward((d_output, d_h, d_c), reserve, tensors, self.options, needs)
+        else:
+            *results, reserve = reference.gru(tensors, self.options, keep=True)
+            d_output, d_h = gradients
+            derived = gru_backward((d_output, d_h), reserve, tensors, self.options, needs)
+        return self._named(results, [result for result in derived if result is not None], needs)
+
+    def by_operators(self, needs: Sequence[str] | None = None) -> Results:
+        """Give results and the gradients called ``needs`` (all that there are, if None) by the operators."""
+        *results, reserve = self.forward(keep=True)
+        return self._named(results, *self.backward(reserve, needs))
+
+    def forward(self, *, keep: bool) -> tuple[Tensor, ...]:
+        """Call the forward operator."""
+        operator: Callable[..., tuple[Tensor, ...]] = getattr(torch.ops.tidegate, self.cell).default
+        return operator(*self.tensors, *self.options.arguments(_OPTIONS[self.cell]), keep)
+
+    def backward(self, reserve: Tensor, needs: Sequence[str] | None = None) -> tuple[list[Tensor], list[bool]]:
+        """Call the backward operator: the gradients asked for, and which they are; the others must be empty."""
+        operator: Callable[..., tuple[Tensor, ...]] = getattr(torch.ops.tidegate, f"{self.cell}_backward").default
+        names = CELL_GRADIENTS[self.cell]
+        needed = [getattr(self.tensors, name) is not None if needs is None else name in needs for name in names]
+        scalars = self.options.arguments(_OPTIONS[self.cell])
+        derived = operator(*self.gradients, reserve, *self.tensors, *scalars, needed)
+        for name, need, gradient in zip(names, needed, derived, strict=True):
+            assert need or gradient.shape == (0,), f"nobody asked for the gradient of {name}"
+        return [gradient for gradient, need in zip(derived, needed, strict=True) if need], needed
+
+    def _named(self, results: Sequence[Tensor], derived: Sequence[Tensor], needed: Sequence[bool]) -> Results:
+        names = [name for name, need in zip(CELL_GRADIENTS[self.cell], needed, strict=True) if need]
+        return dict(zip(_RESULTS[self.cell], results, strict=True)) | {
+            f"gradient of {name}": gradient for name, gradient in zip(names, derived, strict=True)
+        }
+
+
+def _cast(tensor: Tensor | None, dtype: torch.dtype) -> Tensor | None:
+    return tensor.to(dtype) if tensor is not None and tensor.is_floating_point() else tensor
+
+
+def _make_call(cell: str, tensors: Tensors, options: CellOptions, layout: str) -> _Call:
+    x = tensors["input"]
+    batch, steps = x.shape[:2] if options.batch_first else (x.shape[1], x.shape[0])
+    outputs, units = tensors["weight_hh"].shape[1], tensors["weight_ih"].shape[0] // (4 if cell == "lstm" else 3)
+    generator = torch.Generator().manual_seed(steps + batch)
+    sequence = (batch, steps, outputs) if options.batch_first else (steps, batch, outputs)
+    shapes = [sequence, (batch, outputs), (batch, units)][: len(_RESULTS[cell])]
+    gradients: list[Tensor | None] = [
+        torch.randn(s, generator=generator, dtype=torch.float64).to(x.dtype) for s in shapes
+    ]
+    if not options.return_sequences:
+        gradients[0] = None
+    placed = {name: _laid_out(tensor, layout) for name, tensor in tensors.items()}
+    return _Call(
+        cell, _gather(cell, placed), options, tuple(None if g is None else _laid_out(g, layout) for g in gradients)
+    )
+
+
+def _differences(results: Results, expected: Results) -> dict[str, float]:
+    """Give by how much each result differs, as a share of 1 + the greatest expected value; NaN if anything is NaN."""
+    shares = {}
+    for name, result in results.items():
+        wanted = expected[name].double()
+        assert result.shape == wanted.shape, f"{name} is of shape {tuple(result.shape)}, not {tuple(wanted.shape)}"
+        worst = ((result.double() - wanted).abs().max() / (1 + wanted.abs().max())).item() if wanted.numel() else 0.0
+        shares[name] = worst
+    return shares
+
+
+@pytest.fixture(scope="session")
+def make_call() -> Callable[..., _Call]:
+    """Give a maker of calls from drawn tensors: ``make_call(cell, tensors, options, layout=)``."""
+
+    def making(cell: str, tensors: Tensors, options: CellOptions, *, layout: str = "shifted") -> _Call:
+        return _make_call(cell, tensors, options, layout)
+
+    return making
+
+
+@pytest.fixture(scope="session")
+def instruction_sets() -> tuple[str, ...]:
+    """Give the instruction sets of the compiled kernels that this CPU has; skip where the kernels are missing."""
+    if not native.available():
+        pytest.skip(f"the compiled kernels are missing: {native.missing_because()}")
+    known = native.INSTRUCTION_SETS
+    return known[: known.index(native.instruction_set()) + 1]
+
+
+@pytest.fixture(scope="session")
+def agree(instruction_sets: tuple[str, ...]) -> Callable[..., None]:
+    """Give a check that a call comes out alike by the operators, at every instruction set, and by `reference`."""
+
+    def agreeing(call: _Call) -> None:
+        dtype = call.tensors.input.dtype
+        expected = call.by_reference(torch.float64)
+        bounds = dict.fromkeys(expected, _TOLERANCES[dtype])
+        if dtype == torch.float32:  # may lose more by itself, as with a norm of almost equal values
+            lost = _differences(call.by_reference(), expected)
+            bounds = {name: max(bound, 4 * lost[name]) for name, bound in bounds.items()}
+        for instructions in instruction_sets:
+            with native.limited_to(instructions):
+                results = call.by_operators()
+                *inferred, reserve = call.forward(keep=False)
+            assert {result.dtype for result in (*results.values(), *inferred)} == {dtype}
+            assert reserve.shape == (0,)
+            for given in (results, dict(zip(_RESULTS[call.cell], inferred, strict=True))):
+                for name, share in _differences(given, expected).items():
+                    assert share <= bounds[name], f"{instructions}: {name} differs by {share:.3g} of its size"
+
+    return agreeing
