@@ -4,10 +4,12 @@
 constexpr int64_t kChunkSteps = 16;
 constexpr int64_t kChunkBytes = 512 * 1024;  // of gate gradients, so that they stay in a core's cache
 
-// How many steps' gate gradients are kept before the weight gradients are taken from them.
+// How many steps' gate gradients are kept before the weight gradients are taken from them: the same for all tasks, of
+// which the first has the most rows.
 template <class T>
-int64_t chunk_steps(const Call<T>& call, int64_t rows) {
-  const int64_t fitting = kChunkBytes / (static_cast<int64_t>(sizeof(T)) * 4 * call.units * (rows ? rows : 1) + 1);
+int64_t chunk_steps(const Call<T>& call) {
+  const int64_t rows = call.first[1] > 0 ? call.first[1] : 1;
+  const int64_t fitting = kChunkBytes / (static_cast<int64_t>(sizeof(T)) * 4 * call.units * rows);
   return fitting < 1 ? 1 : fitting > kChunkSteps ? kChunkSteps : fitting;
 }
 
@@ -67,7 +69,7 @@ class Chunk {
  public:
   Chunk(const Call<T>& call, const Rows<T>& rows, const InputRows<T>& input, int64_t width, Arena& arena)
       : call_(call), rows_(rows), input_(input) {
-    const int64_t room = chunk_steps(call, rows.count()) * rows.count();
+    const int64_t room = chunk_steps(call) * rows.count();
     gates = arena.take_rows<T>(room, width);
     x_gates = call.normed() ? arena.take_rows<T>(room, width) : gates;
     h_gates = call.normed() ? arena.take_rows<T>(room, width) : gates;

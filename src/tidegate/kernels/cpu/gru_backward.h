@@ -45,7 +45,7 @@ class GruBackward {
   GruBackward(const Call<T>& call, int32_t task, Arena& shared, Arena& arena)
       : call_(call), rows_(call, task), input_(call), weights_(call, shared), sums_(call, arena),
         chunk_(call, rows_, input_, 4 * call.units, arena) {
-    const int64_t rows = rows_.count(), units = call.units, room = chunk_steps(call, rows) * rows;
+    const int64_t rows = rows_.count(), units = call.units, room = chunk_steps(call) * rows;
     hidden_ = arena.take_rows<T>(rows, units);
     product_ = arena.take_rows<T>(rows, units);
     candidates_ = arena.take<const T*>(room);
@@ -59,7 +59,7 @@ class GruBackward {
   void walk() {
     clear(zeros_, padded<T>(call_.units));
     take_state_gradient(call_, rows_, call_.grad_h_n, hidden_);
-    const int64_t limit = chunk_steps(call_, rows_.count());
+    const int64_t limit = chunk_steps(call_);
     int64_t in_chunk = 0;
     for (int64_t index = call_.steps - 1; index >= 0; --index) {
       const int64_t step = step_at(call_, index), working = rows_.at_work(step);

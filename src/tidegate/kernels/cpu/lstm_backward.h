@@ -60,7 +60,7 @@ class LstmBackward {
     clear(zeros_, padded<T>(call_.units));
     take_state_gradient(call_, rows_, call_.grad_h_n, hidden_);
     take_state_gradient(call_, rows_, call_.grad_c_n, cell_);
-    const int64_t limit = chunk_steps(call_, rows_.count());
+    const int64_t limit = chunk_steps(call_);
     int64_t in_chunk = 0;
     for (int64_t index = call_.steps - 1; index >= 0; --index) {
       const int64_t step = step_at(call_, index), working = rows_.at_work(step);
