@@ -52,6 +52,19 @@ def test_the_instruction_set_is_what_the_cpu_has() -> None:
     assert native.available()
 
 
+def test_the_instruction_set_can_be_limited_for_a_while() -> None:
+    if (reason := native.missing_because()) is not None:
+        pytest.skip(f"the compiled kernels are missing: {reason}")
+    best = native.instruction_set()
+    with native.limited_to("baseline"):
+        assert native.instruction_set() == "baseline"
+        with pytest.raises(UnsupportedError, match="limited to avx2 here: the best they may use is baseline"):
+            native.limited_to("avx2").__enter__()
+    assert native.instruction_set() == best
+    with pytest.raises(SpecError, match="one of baseline, avx2, avx512; got 'neon'"):
+        native.limited_to("neon").__enter__()
+
+
 @pytest.mark.usefixtures("_not_built")
 def test_absence_is_logged_once_and_only_for_who_wants_the_library(caplog: pytest.LogCaptureFixture) -> None:
     assert str(native.missing_because()).startswith("they were not built when Tidegate was installed")

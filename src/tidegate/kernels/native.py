@@ -17,15 +17,17 @@ of the caller's code, and a program that turns warnings into errors should still
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib
 import logging
 import os
 import threading
+from collections.abc import Iterator
 
 from tidegate.errors import SpecError, UnsupportedError
 
-__all__ = ["INSTRUCTION_SETS", "available", "instruction_set", "missing_because"]
+__all__ = ["INSTRUCTION_SETS", "available", "instruction_set", "limited_to", "missing_because"]
 
 INSTRUCTION_SETS = ("baseline", "avx2", "avx512")  # by the level that the library answers, see cpu/capability.h
 
@@ -74,6 +76,40 @@ def instruction_set() -> str:
     if reason is not None:
         raise UnsupportedError(f"there is no instruction set to name: the compiled CPU kernels are missing ({reason})")
     return INSTRUCTION_SETS[torch.ops.tidegate.cpu_capability()]
+
+
+@contextlib.contextmanager
+def limited_to(name: str) -> Iterator[None]:
+    """Let the compiled kernels use no instruction set above ``name``, for tests and measurements.
+
+    The limit holds for the whole process, for every thread, until the block ends.
+
+    Parameters
+    ----------
+    name
+        One of `INSTRUCTION_SETS`.
+
+    Raises
+    ------
+    SpecError
+        If there is no such instruction set.
+    UnsupportedError
+        If this CPU lacks it, or the compiled kernels are missing.
+    """
+    import torch
+
+    if name not in INSTRUCTION_SETS:
+        raise SpecError(f"expected an instruction set, one of {', '.join(INSTRUCTION_SETS)}; got {name!r}")
+    best = instruction_set()
+    if INSTRUCTION_SETS.index(name) > INSTRUCTION_SETS.index(best):
+        raise UnsupportedError(
+            f"the compiled kernels cannot be limited to {name} here: the best they may use is {best}"
+        )
+    former = torch.ops.tidegate.cpu_limit(INSTRUCTION_SETS.index(name))
+    try:
+        yield
+    finally:
+        torch.ops.tidegate.cpu_limit(former)
 
 
 @functools.cache
