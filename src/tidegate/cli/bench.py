@@ -172,8 +172,7 @@ def _plain(result: _Result) -> dict[str, Any]:
 
 def _show(machine: dict[str, Any], results: Sequence[_Result], means: dict[str, float], console: Console) -> None:
     kernels = machine["instruction_set"] or f"missing ({machine['compiled_kernels_missing']})"
-    threads = f"{machine['threads']} thread{'s' if machine['threads'] > 1 else ''}"
-    console.result(f"torch {machine['torch']}, {threads}, compiled kernels: {kernels}")
+    console.result(f"torch {machine['torch']}, threads: {machine['threads']}, compiled kernels: {kernels}")
     header = ("", "batch", "ours, ms", "torch, ms", "ratio", "lowest", "highest", "runs on")
     for work in (_TRAINING, _INFERENCE):
         rows = [
