@@ -54,6 +54,7 @@ def machine(settings: Settings) -> str:
     return (
         f"torch {torch.__version__}, {settings.threads} threads, OMP_WAIT_POLICY {waiting}\n"
         f"compiled kernels: {kernels}\n"
+        f"load average of the last minute: {os.getloadavg()[0]:.1f} (another program at work makes figures worthless)\n"
         f"{explain(nn.LSTM(1, 50), torch.zeros(20, 32, 1))}\n"
         f"{settings.pace.runs} interleaved runs"
         + (", quick: figures for checking the benchmark, not to be quoted" if settings.quick else "")

@@ -1,14 +1,13 @@
 """A process of its own that makes training steps with Keras: a backend can be chosen only once a process.
 
-`keras_steps.py` starts it with KERAS_BACKEND set. It reads lines of JSON, ``{"prepare": shape}`` or ``{"repeat": n}``,
-and answers each with one: the variant that it kept, or the seconds that n steps took.
+`keras_steps.py` starts it with KERAS_BACKEND set. It reads lines of JSON, ``{"prepare": shape}`` or ``{"variant": name,
+"repeat": n}``, and answers each with one: the names of the variants, or the seconds that n steps took.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import statistics
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -41,8 +40,23 @@ def build(shape: Mapping[str, Any]) -> tuple[Any, Any]:
 
 
 def on_tensorflow(shape: Mapping[str, Any]) -> dict[str, tuple[Step, Wait]]:
-    """Give the step as a graph, and compiled by XLA."""
-    return {"graph": _tensorflow_step(shape, jit=False), "XLA": _tensorflow_step(shape, jit=True)}
+    """Give the step as a graph, which is what Keras itself makes of it on a CPU, and compiled by XLA."""
+    return {
+        "graph": _tensorflow_step(shape, jit=False),
+        "XLA": _tensorflow_step(shape, jit=True),
+        "train_on_batch": _train_on_batch(shape),
+    }
+
+
+def _train_on_batch(shape: Mapping[str, Any]) -> tuple[Step, Wait]:
+    """Give Keras' own step, which computes the running mean of the loss as well and hands it to Python."""
+    import keras
+    import numpy as np
+
+    model, values = build(shape)
+    model.compile(keras.optimizers.Adam(1e-6), loss=lambda _, output: keras.ops.sum(output, axis=-1))
+    target = np.zeros((shape["batch"], model.output_shape[-1]), "float32")
+    return lambda: model.train_on_batch(values, target), lambda: None
 
 
 def _tensorflow_step(shape: Mapping[str, Any], *, jit: bool) -> tuple[Step, Wait]:
@@ -99,7 +113,7 @@ def on_jax(shape: Mapping[str, Any]) -> dict[str, tuple[Step, Wait]]:
     def run() -> None:
         state[:] = compiled(*state, x)
 
-    return {"jit": (run, lambda: jax.block_until_ready(state))}
+    return {"jit": (run, lambda: jax.block_until_ready(state)), "train_on_batch": _train_on_batch(shape)}
 
 
 def repeat(step: Step, wait: Wait, times: int) -> float:
@@ -109,17 +123,6 @@ def repeat(step: Step, wait: Wait, times: int) -> float:
         step()
     wait()
     return time.perf_counter() - start
-
-
-def prepare(backend: str, shape: Mapping[str, Any]) -> tuple[str, tuple[Step, Wait]]:
-    """Compile the variants of a step and keep the fastest."""
-    variants = on_tensorflow(shape) if backend == "tensorflow" else on_jax(shape)
-    medians = {}
-    for name, (step, wait) in variants.items():
-        repeat(step, wait, 3)
-        medians[name] = statistics.median(repeat(step, wait, 5) for _ in range(3))
-    best = min(medians, key=lambda name: medians[name])
-    return best, variants[best]
 
 
 def main() -> None:
@@ -133,15 +136,16 @@ def main() -> None:
         import tensorflow as tf
 
         tf.config.threading.set_intra_op_parallelism_threads(threads)
-    step: Step
-    wait: Wait
+    prepare = on_tensorflow if backend == "tensorflow" else on_jax
+    variants: dict[str, tuple[Step, Wait]] = {}
+    answer: object
     for line in sys.stdin:
         request = json.loads(line)
         if "prepare" in request:
-            variant, (step, wait) = prepare(backend, request["prepare"])
-            answer: object = variant
+            variants = prepare(request["prepare"])
+            answer = list(variants)
         else:
-            answer = repeat(step, wait, request["repeat"])
+            answer = repeat(*variants[request["variant"]], request["repeat"])
         answers.write(json.dumps(answer) + "\n")
         answers.flush()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import importlib.util
 import statistics
 from collections.abc import Callable, Mapping, Sequence
@@ -118,8 +119,9 @@ def milliseconds(timing: Timing, *names: str) -> str:
     return ", ".join(f"{name} {timing.median(name) * 1e3:.3f} ms" for name in names)
 
 
+@functools.cache
 def installed(*modules: str, package: str) -> bool:
-    """Tell whether modules are there; where one is not, say so."""
+    """Tell whether modules are there; where one is not, say so once."""
     missing = [module for module in modules if importlib.util.find_spec(module) is None]
     if missing:
         print(f"skipped: {', '.join(missing)} is not installed (pip install {package})")
