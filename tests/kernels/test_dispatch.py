@@ -2,64 +2,200 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 import torch
+from torch import Tensor
 from torch.nn.utils.rnn import pack_sequence
 
 from tidegate import nn
-from tidegate.kernels import explain
-from tidegate.kernels.dispatch import TIDEGATE, TORCH, choose
+from tidegate.errors import SpecError, UnsupportedError
+from tidegate.kernels import dispatch, explain, native, ops
+from tidegate.kernels.dispatch import FUSED, REFERENCE, TORCH, TORCH_FROM_UNITS, Call, choose, forced
 
 LENGTHS = torch.tensor([6, 2, 4])
+LACKING = "torch's own kernels lack "
+MISSING = ", and the compiled kernels are missing"
+X = torch.zeros(6, 3, 4)
+
+needs_the_library = pytest.mark.skipif(not ops.COMPILED, reason="the compiled kernels are missing")
 
 
-def test_plain_cells_run_on_torch() -> None:
-    assert choose((), steps=3).implementation == TORCH
-    assert choose((), steps=3, shortest=1).implementation == TORCH
-
-
-@pytest.mark.parametrize(
-    ("beyond", "steps", "shortest", "reason"),
-    [
-        (("peephole", "layer_norm"), 3, None, "torch's own kernels lack peephole, layer_norm"),
-        ((), 0, None, "torch's own kernels refuse a sequence without steps"),
-        ((), 3, 0, "torch's own kernels refuse a length of 0"),
-    ],
-)
-def test_the_rest_runs_on_the_operators(beyond: tuple[str, ...], steps: int, shortest: int | None, reason: str) -> None:
-    assert choose(beyond, steps=steps, shortest=shortest) == (TIDEGATE, reason)
+def call(**changes: Any) -> Call:
+    """Describe a call of a plain cell where the compiled kernels are, and change it."""
+    plain = Call(beyond_torch=(), values=X, units=5, projected=False, steps=6, compiled=True)
+    return plain._replace(**changes)
 
 
 @pytest.mark.parametrize(
-    ("options", "call", "implementation", "reason"),
+    ("changes", "implementation", "reason"),
     [
-        ({}, {}, "torch", "a plain cell"),
-        ({"recurrent_dropout": 0.5}, {}, "tidegate", "recurrent_dropout"),
-        ({"input_dropout": 0.5}, {}, "torch", "a plain cell"),
-        ({"input_dropout": 0.5, "bidirectional": True}, {}, "tidegate", "input_dropout in two directions"),
+        ({}, FUSED, "the compiled kernels are the fastest for this cell"),
+        ({"shortest": 0}, FUSED, "torch's own kernels refuse a length of 0"),
+        ({"steps": 0}, FUSED, "torch's own kernels refuse a sequence without steps"),
+        ({"beyond_torch": ("peephole", "layer_norm")}, FUSED, f"{LACKING}peephole, layer_norm"),
         (
-            {"peephole": True, "activation": "relu"},
-            {},
-            "tidegate",
-            "torch's own kernels lack activation='relu', peephole",
+            {"projected": True},
+            TORCH,
+            "a plain cell with a projection: torch computes exactly this, and the compiled kernels know no projection",
         ),
-        ({}, {"lengths": LENGTHS}, "torch", "a plain cell"),
-        ({}, {"lengths": torch.tensor([0, 1, 2])}, "tidegate", "a length of 0"),
-        ({"bidirectional": True, "merge_mode": "ave"}, {}, "torch", "a plain cell"),
-        ({"stateful": True, "go_backwards": True, "return_sequences": False}, {}, "torch", "a plain cell"),
+        (
+            {"projected": True, "beyond_torch": ("peephole",)},
+            REFERENCE,
+            f"{LACKING}peephole, and the compiled kernels know no projection",
+        ),
+        ({"compiled": False}, TORCH, "a plain cell: torch's own kernels compute exactly this"),
+        ({"compiled": False, "shortest": 1}, TORCH, "a plain cell: torch's own kernels compute exactly this"),
+        ({"compiled": False, "shortest": 0}, REFERENCE, f"torch's own kernels refuse a length of 0{MISSING}"),
+        ({"compiled": False, "beyond_torch": ("peephole",)}, REFERENCE, f"{LACKING}peephole{MISSING}"),
+        (
+            {"values": X.to("meta"), "beyond_torch": ("peephole",)},
+            REFERENCE,
+            f"{LACKING}peephole, and the compiled kernels are for CPUs",
+        ),
+        ({"values": X.to("meta")}, TORCH, "a plain cell: torch's own kernels compute exactly this"),
     ],
 )
-def test_explain(options: dict[str, Any], call: dict[str, Any], implementation: str, reason: str) -> None:
-    explanation = explain(nn.LSTM(4, 5, **options), torch.zeros(6, 3, 4), **call)
+def test_choice(changes: dict[str, Any], implementation: str, reason: str) -> None:
+    assert choose(call(**changes)) == (implementation, reason)
+
+
+@pytest.mark.parametrize("dtype", list(TORCH_FROM_UNITS))
+def test_large_plain_cells_of_half_precision_run_on_torch(dtype: torch.dtype) -> None:
+    units = TORCH_FROM_UNITS[dtype]
+    assert choose(call(values=X.to(dtype), units=units - 1)).implementation == FUSED
+    assert choose(call(values=X.to(dtype), units=units)) == (
+        TORCH,
+        f"a plain cell in {dtype}: torch's own kernels are faster from {units} units on",
+    )
+    assert choose(call(values=X.to(dtype), units=units, compiled=False)).implementation == TORCH
+    assert choose(call(values=X.to(dtype), units=units, beyond_torch=("peephole",))).implementation == FUSED
+    with torch.autocast("cpu", dtype):
+        assert choose(call(units=units)).implementation == TORCH
+        assert choose(call(units=units - 1)).implementation == FUSED
+    assert choose(call(units=units)).implementation == FUSED
+
+
+def test_torch_func_transforms_plain_cells() -> None:
+    """torch.func cannot see through the operators; what worked before there were compiled kernels still does."""
+    layer = nn.LSTM(4, 5)
+    parameters: dict[str, Tensor] = dict(nn.LSTM(4, 5).named_parameters())
+    chosen = []
+
+    def total(values: dict[str, Tensor]) -> Tensor:
+        chosen.append(choose(call()))
+        output: Tensor = torch.func.functional_call(layer, values, (X + 1,))[0]
+        return output.sum()
+
+    gradients = torch.func.grad(total)(parameters)
+    expected = torch.autograd.grad(total(parameters), list(parameters.values()))
+    for here, there in zip(gradients.values(), expected, strict=True):
+        torch.testing.assert_close(here, there)
+    assert chosen[0] == (TORCH, "torch.func transforms torch's own kernels, but not the operators")
+    assert chosen[1].implementation == FUSED
+
+
+@pytest.mark.parametrize(
+    ("options", "lengths", "implementation", "reason"),
+    [
+        ({}, None, TORCH, "a plain cell"),
+        ({"recurrent_dropout": 0.5}, None, REFERENCE, "recurrent_dropout"),
+        ({"input_dropout": 0.5}, None, TORCH, "a plain cell"),
+        ({"input_dropout": 0.5, "bidirectional": True}, None, REFERENCE, "input_dropout in two directions"),
+        ({"peephole": True, "activation": "relu"}, None, REFERENCE, f"{LACKING}activation='relu', peephole"),
+        ({}, LENGTHS, TORCH, "a plain cell"),
+        ({}, torch.tensor([0, 1, 2]), REFERENCE, "a length of 0"),
+        ({"bidirectional": True, "merge_mode": "ave"}, None, TORCH, "a plain cell"),
+        ({"stateful": True, "go_backwards": True, "return_sequences": False}, None, TORCH, "a plain cell"),
+    ],
+)
+def test_explain_without_the_library(
+    options: dict[str, Any],
+    lengths: Tensor | None,
+    implementation: str,
+    reason: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(ops, "COMPILED", False)
+    layer = nn.LSTM(4, 5, **options)
+    explanation = explain(layer, X, lengths)
     assert explanation.implementation == implementation
     assert reason in explanation.reason
     assert str(explanation).startswith(f"LSTM runs on {implementation} (torch.float32, cpu): ")
+    monkeypatch.setattr(ops, "COMPILED", True)
+    assert layer.choice(X, lengths).implementation == FUSED
 
 
-def test_explain_takes_packed_sequences() -> None:
+@needs_the_library
+def test_explain_names_the_instruction_set() -> None:
     explanation = explain(nn.GRU(4, 5).double(), pack_sequence([torch.zeros(3, 4, dtype=torch.float64)]))
+    assert explanation.instruction_set == native.instruction_set()
     assert str(explanation) == (
-        "GRU runs on torch (torch.float64, cpu): a plain cell: torch's own kernels compute exactly this"
+        f"GRU runs on fused, {native.instruction_set()} (torch.float64, cpu): "
+        "the compiled kernels are the fastest for this cell"
     )
+
+
+def operators_of(run: Callable[[], object]) -> list[str]:
+    """Name Tidegate's operators among those that ``run`` calls."""
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profile:
+        run()
+    return [event.name for event in profile.events() or [] if event.name.startswith("tidegate::")]
+
+
+@pytest.mark.parametrize("kind", ["LSTM", "GRU"])
+def test_forced(kind: str) -> None:
+    layer, x = getattr(nn, kind)(4, 5), torch.randn(6, 3, 4)
+    name = kind.lower()
+
+    def train() -> None:
+        layer(x)[0].sum().backward()
+
+    with forced(TORCH):
+        assert choose(call(beyond_torch=())) == (TORCH, "it is forced")
+        assert operators_of(train) == []
+        expected = layer(x)[0]
+        with forced(REFERENCE):
+            assert layer.choice(x) == (REFERENCE, "it is forced")
+            assert operators_of(train) == [f"tidegate::{name}_reference", f"tidegate::{name}_backward_reference"]
+            torch.testing.assert_close(layer(x)[0], expected)
+        assert layer.choice(x).implementation == TORCH
+    assert dispatch.forced_implementation() is None
+
+
+@needs_the_library
+@pytest.mark.parametrize("kind", ["LSTM", "GRU"])
+def test_forced_to_the_compiled_kernels(kind: str) -> None:
+    layer, x = getattr(nn, kind)(4, TORCH_FROM_UNITS[torch.bfloat16]).bfloat16(), X.bfloat16()
+    assert layer.choice(x).implementation == TORCH
+    with forced(FUSED):
+        assert layer.choice(x).implementation == FUSED
+        calls = operators_of(lambda: layer(x)[0].sum().backward())
+    assert calls == [f"tidegate::{kind.lower()}", f"tidegate::{kind.lower()}_backward"]
+
+
+@pytest.mark.parametrize(
+    ("implementation", "changes", "reason"),
+    [
+        (TORCH, {"beyond_torch": ("peephole",)}, f"{LACKING}peephole"),
+        (TORCH, {"steps": 0}, "torch's own kernels refuse a sequence without steps"),
+        (TORCH, {"shortest": 0}, "torch's own kernels refuse a length of 0"),
+        (FUSED, {"projected": True}, "the compiled kernels know no projection"),
+        (FUSED, {"compiled": False}, "the compiled kernels are missing"),
+        (FUSED, {"values": X.to("meta")}, "the compiled kernels are for CPUs"),
+    ],
+)
+def test_forced_to_what_cannot_run_it(implementation: str, changes: dict[str, Any], reason: str) -> None:
+    with (
+        forced(implementation),
+        pytest.raises(UnsupportedError, match=f"'{implementation}' is forced, but cannot run this layer: {reason}; "),
+    ):
+        choose(call(**changes))
+
+
+def test_forced_refuses_another_name() -> None:
+    with pytest.raises(SpecError, match="implementation must be"), forced("tidegate"):
+        pass
+    assert dispatch.forced_implementation() is None

@@ -11,9 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 from torch.autograd import gradcheck, gradgradcheck
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from tidegate.kernels import ops, reference
 from tidegate.kernels.arguments import CELL_GRADIENTS, GruTensors, LstmTensors
+from tidegate.kernels.dispatch import REFERENCE, forced
 from tidegate.kernels.options import GRU_OPTIONS, LSTM_OPTIONS, Activation, CellOptions
 
 Draw = Callable[..., dict[str, Any]]
@@ -214,29 +216,68 @@ def test_schemas_name_the_arguments_in_order() -> None:
         assert [result.name for result in backward.returns] == [f"grad_{name}" for name in CELL_GRADIENTS[cell]]
 
 
-@pytest.mark.parametrize(("cell", "width"), [("lstm", 24), ("gru", 20)])
-def test_reserve_is_kept_only_for_gradients(
-    cell: str, width: int, draw: Draw, gather: Gather, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    tensors = draw(cell, {"bias"})
-    options = CellOptions()
-    kept = []
-    run = getattr(reference, cell)
-    description = getattr(ops, cell.upper())
+class Reserves(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Notes the shape of what each call of a forward operator keeps, and whether it was asked to."""
 
-    def spy(*arguments: Any, keep: bool) -> tuple[Tensor, ...]:
-        results: tuple[Tensor, ...] = run(*arguments, keep=keep)
-        kept.append(tuple(results[-1].shape))
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.kept: list[tuple[int, ...]] = []
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        results = func(*args, **(kwargs or {}))
+        if str(func) in ("tidegate.lstm.default", "tidegate.gru.default"):
+            self.kept.append(tuple(results[-1].shape))
         return results
 
-    monkeypatch.setitem(description.__dict__, "run", spy)
+
+@pytest.mark.parametrize(
+    ("cell", "flags", "width"),
+    [
+        ("lstm", {"bias"}, 6 * 4),
+        ("gru", {"bias"}, 5 * 4),
+        ("lstm", {"layer_norm"}, 6 * 4 + 8 * 4),
+        ("gru", {"layer_norm"}, 5 * 4 + 6 * 4),
+        ("lstm", {"proj_size"}, 5 * 4 + 3),
+        ("lstm", {"proj_size", "layer_norm"}, 5 * 4 + 3 + 8 * 4),
+    ],
+)
+def test_reserve_is_kept_only_for_gradients(cell: str, flags: set[str], width: int, draw: Draw, gather: Gather) -> None:
+    tensors = draw(cell, flags)
     call: Callable[..., tuple[Tensor, ...]] = getattr(ops, cell)
-    call(gather(cell, tensors), options)
-    differentiable(cell, tensors)
-    call(gather(cell, tensors), options)
-    with torch.no_grad():
-        call(gather(cell, tensors), options)
-    assert kept == [(0,), (4, 3, width), (0,)]
+    with Reserves() as reserves:
+        call(gather(cell, tensors), CellOptions())
+        differentiable(cell, tensors)
+        call(gather(cell, tensors), CellOptions())
+        with torch.no_grad():
+            call(gather(cell, tensors), CellOptions())
+        with torch.inference_mode():
+            call(gather(cell, tensors), CellOptions())
+    assert reserves.kept == [(0,), (4, 3, width), (0,), (0,)]
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+@pytest.mark.parametrize("flags", [{"state", "bias"}, {"lengths", "layer_norm", "masks"}, {"proj_size"}])
+def test_eager_and_the_operators_own_formula_agree(cell: str, flags: set[str], draw: Draw, gather: Gather) -> None:
+    """A layer takes a shorter way to the operators than torch.ops; values and gradients are the same."""
+    tensors = draw(cell, flags_for(cell, flags))
+    variables = list(differentiable(cell, tensors).values())
+    arguments = (*gather(cell, tensors), *CellOptions().arguments(OPTIONS[cell]))
+    *theirs, reserve = getattr(torch.ops.tidegate, cell)(*arguments, True)
+    ours = getattr(ops, cell)(gather(cell, tensors), CellOptions())
+    assert not reserve.requires_grad
+    for mine, other in zip(ours, theirs, strict=True):
+        assert torch.equal(mine, other)
+    mine, other = (torch.autograd.grad([o.sin().sum() for o in outputs], variables) for outputs in (ours, theirs))
+    assert all(torch.equal(a, b) for a, b in zip(mine, other, strict=True))
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+def test_forced_reference_differentiates_twice(cell: str, draw: Draw, gather: Gather) -> None:
+    tensors = draw(cell, {"state", "bias", "lengths"}, steps=2)
+    function, variables = as_function(cell, tensors, CellOptions(), gather)
+    with forced(REFERENCE):
+        assert gradcheck(function, variables, fast_mode=True)
+        assert gradgradcheck(function, variables, fast_mode=True)
 
 
 @pytest.mark.parametrize("cell", ["lstm", "gru"])
@@ -283,6 +324,9 @@ def test_autocast_runs_products_in_bfloat16(cell: str, draw: Draw, gather: Gathe
         rounded = call(gather(cell, tensors), CellOptions())[0]
     assert rounded.dtype == torch.bfloat16
     torch.testing.assert_close(rounded.float(), exact, rtol=0, atol=0.05)
+    products = ("input", "h_0", "weight_ih", "weight_hh", "mask_x", "mask_h")
+    cast = {name: tensor.bfloat16() if name in products else tensor for name, tensor in tensors.items()}
+    assert torch.equal(call(gather(cell, cast), CellOptions())[0], rounded)  # no sum has been rounded beside
     assert not torch.equal(rounded.float(), exact)
     for gradient in torch.autograd.grad(rounded.float().sum(), list(variables.values()), allow_unused=True):
         assert gradient is None or gradient.dtype == torch.float32

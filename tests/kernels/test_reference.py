@@ -110,6 +110,21 @@ def test_low_precision_rounds_operands_only(cell: str, dtype: torch.dtype, draw:
         torch.testing.assert_close(result.double(), expected, rtol=0, atol=bound)
 
 
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+def test_kept_products_are_what_the_norms_read(cell: str, draw: Draw, gather: Gather) -> None:
+    tensors = draw(cell, {"layer_norm", "masks", "lengths"}, steps=5)
+    run: Callable[..., tuple[torch.Tensor, ...]] = getattr(reference, cell)
+    output, *_, reserve = run(gather(cell, tensors), CellOptions(), keep=True)
+    products = reserve[..., 24:] if cell == "lstm" else reserve[..., 20:]
+    of_input, of_state = products.chunk(2, dim=-1)
+    h = torch.cat((torch.zeros_like(output[:1]), output[:-1]))
+    first = slice(None), 0  # the row of full length
+    x = tensors["input"] * tensors["mask_x"]
+    torch.testing.assert_close(of_input[first], x[first] @ tensors["weight_ih"].mT)
+    torch.testing.assert_close(of_state[first], (h * tensors["mask_h"])[first] @ tensors["weight_hh"].mT)
+    assert reserve.isfinite().all()
+
+
 def test_cell_state_is_carried_in_float32(gather: Gather) -> None:
     """A thousand small additions would be lost in bfloat16, whose 1 + 2⁻⁹ is 1."""
     steps = 1000

@@ -6,6 +6,7 @@ import copy
 import itertools
 import pickle
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -15,7 +16,8 @@ from torch.nn.utils import prune
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 from tidegate import nn
-from tidegate.errors import StateError
+from tidegate.errors import StateError, UnsupportedError
+from tidegate.kernels.dispatch import REFERENCE, TORCH, forced
 
 LENGTHS = torch.tensor([6, 2, 4])
 KINDS = ("LSTM", "GRU")
@@ -32,12 +34,6 @@ def tensors_of(state: Any) -> tuple[Tensor, ...]:
 
 def data_of(output: Tensor | PackedSequence) -> Tensor:
     return output.data if isinstance(output, PackedSequence) else output
-
-
-def on_operators(layer: Any) -> Any:
-    """Send a plain layer through the operators, as torch.compile would."""
-    layer._beyond = (("a test",), ("a test",))
-    return layer
 
 
 def parity_cases() -> list[tuple[str, dict[str, Any], bool]]:
@@ -82,13 +78,17 @@ def test_torch_and_tidegate_agree(kind: str, options: dict[str, Any], packed: bo
         assert torch.equal(mine, other)  # one seed draws the same weights
     back = getattr(torch.nn, kind)(4, 5, **options)
     back.load_state_dict(ours.state_dict())
-    operators = on_operators(make(kind, 4, 5, **options))
-    operators.load_state_dict(theirs.state_dict())
 
     x = torch.randn(3, 6, 4)
     output, states, gradients = run(theirs, x, options, packed)
-    for layer, tolerance in ((ours, 0.0), (back, 0.0), (operators, 2e-6)):
-        output_here, states_here, gradients_here = run(layer, x, options, packed)
+    for layer, implementation, tolerance in (
+        (ours, TORCH, 0.0),
+        (ours, None, 2e-6),
+        (ours, REFERENCE, 2e-6),
+        (back, None, 0.0),
+    ):
+        with nullcontext() if implementation is None else forced(implementation):
+            output_here, states_here, gradients_here = run(layer, x, options, packed)
         torch.testing.assert_close(output_here, output, rtol=0, atol=tolerance)
         for here, there in zip(states_here, states, strict=True):
             torch.testing.assert_close(here, there, rtol=0, atol=tolerance)
@@ -104,13 +104,14 @@ def test_one_sequence_without_a_batch(kind: str, batch_first: bool) -> None:
     start = torch.randn(4, 5)
     hx = (start, start.clone()) if kind == "LSTM" else start
     expected, expected_state = theirs(x, hx)
-    for layer in (make(kind, 4, 5, 2, batch_first=batch_first, bidirectional=True),) * 2:
-        layer.load_state_dict(theirs.state_dict())
-        output, state = layer(x, hx)
+    layer = make(kind, 4, 5, 2, batch_first=batch_first, bidirectional=True)
+    layer.load_state_dict(theirs.state_dict())
+    for implementation in (TORCH, REFERENCE, None):
+        with nullcontext() if implementation is None else forced(implementation):
+            output, state = layer(x, hx)
         torch.testing.assert_close(output, expected, rtol=0, atol=1e-6)
         for here, there in zip(tensors_of(state), tensors_of(expected_state), strict=True):
             torch.testing.assert_close(here, there, rtol=0, atol=1e-6)
-        on_operators(layer)
     last = make(kind, 4, 5, 2, batch_first=batch_first, bidirectional=True, return_sequences=False, return_state=False)
     last.load_state_dict(theirs.state_dict())
     torch.testing.assert_close(last(x), torch.cat((theirs(x)[0][-1, :5], theirs(x)[0][0, 5:])))
@@ -378,5 +379,30 @@ def test_extra_repr_shows_the_options(kind: str) -> None:
 
 def test_dropout_asks_for_nothing_at_inference() -> None:
     layer = nn.GRU(4, 5, bidirectional=True, recurrent_dropout=0.5, input_dropout=0.5)
-    assert layer.choice(torch.zeros(6, 3, 4)).implementation == "tidegate"
-    assert layer.eval().choice(torch.zeros(6, 3, 4)).implementation == "torch"
+    with forced(TORCH):
+        with pytest.raises(UnsupportedError, match=r"lack recurrent_dropout, input_dropout in two directions"):
+            layer(torch.zeros(6, 3, 4))
+        assert layer.eval()(torch.zeros(6, 3, 4))[0].shape == (6, 3, 10)
+
+
+@pytest.mark.parametrize(("kind", "options"), [("LSTM", {"proj_size": 2}), ("GRU", {"bias": False})])
+def test_all_weights_are_torchs(kind: str, options: dict[str, Any]) -> None:
+    layer = make(kind, 4, 5, 2, bidirectional=True, **options)
+    theirs = getattr(torch.nn, kind)(4, 5, 2, bidirectional=True, **options)
+    theirs.load_state_dict(layer.state_dict())
+    assert [len(weights) for weights in layer.all_weights] == [len(weights) for weights in theirs.all_weights]
+    for mine, other in zip(layer.all_weights, theirs.all_weights, strict=True):
+        for here, there in zip(mine, other, strict=True):
+            assert isinstance(here, torch.nn.Parameter)
+            assert torch.equal(here, there)
+    normed = nn.LSTM(4, 5, layer_norm=True)
+    assert [id(weight) for weight in normed.all_weights[0]] == [id(weight) for weight in normed.parameters()]
+
+
+def test_state_that_nobody_reads_is_not_built() -> None:
+    layer = nn.LSTM(4, 5, 2, return_state=False, return_sequences=False)
+    whole = nn.LSTM(4, 5, 2)
+    whole.load_state_dict(layer.state_dict())
+    x = torch.randn(6, 3, 4)
+    torch.testing.assert_close(layer(x), whole(x)[1][0][-1], rtol=0, atol=1e-6)
+    assert layer._stacked([(x, x)]) == ()

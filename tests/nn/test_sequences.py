@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
 import torch
-from torch.nn.utils.rnn import pack_sequence
+from torch.nn.utils.rnn import pack_padded_sequence, pack_sequence
 
 from tidegate import nn
 from tidegate.errors import ShapeError
+from tidegate.kernels.dispatch import REFERENCE, TORCH, forced
 
 X = torch.zeros(6, 3, 4)
 H = torch.zeros(1, 3, 5)
@@ -73,6 +75,33 @@ def test_autocast_takes_float32(options: dict[str, Any]) -> None:
     with torch.autocast("cpu", torch.bfloat16):
         output, _ = layer(x, lengths=torch.tensor([6, 2, 4]))
     torch.testing.assert_close(output.float(), layer(x, lengths=torch.tensor([6, 2, 4]))[0], rtol=0, atol=0.02)
+
+
+@pytest.mark.parametrize("kind", ["LSTM", "GRU"])
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("implementation", [TORCH, REFERENCE, None])
+@pytest.mark.parametrize("call", ["full", "lengths", "packed", "state"])
+def test_autocast_answers_in_one_dtype(kind: str, dtype: torch.dtype, implementation: str | None, call: str) -> None:
+    """Torch's own GRU answers in float32 there, and its LSTM where sequences are packed."""
+    torch.manual_seed(0)
+    layer = getattr(nn, kind)(4, 5)
+    x, lengths = torch.randn(6, 3, 4), torch.tensor([6, 2, 4])
+    hx: Any = torch.randn(1, 3, 5)
+    arguments: dict[str, tuple[Any, dict[str, Any]]] = {
+        "full": (x, {}),
+        "lengths": (x, {"lengths": lengths}),
+        "packed": (pack_padded_sequence(x, lengths, enforce_sorted=False), {}),
+        "state": (x, {"hx": hx if kind == "GRU" else (hx, hx)}),
+    }
+    given, options = arguments[call]
+    exact = layer(given, **options)[0]
+    with nullcontext() if implementation is None else forced(implementation), torch.autocast("cpu", dtype):
+        output, state = layer(given, **options)
+    values, states = output.data if call == "packed" else output, state if isinstance(state, tuple) else (state,)
+    assert [tensor.dtype for tensor in (values, *states)] == [dtype] * (1 + len(states))
+    torch.testing.assert_close(values.float(), exact.data, rtol=0, atol=0.02)
+    values.float().sum().backward()
+    assert all(parameter.grad.dtype == torch.float32 for parameter in layer.parameters())
 
 
 @pytest.mark.parametrize("options", [{}, {"peephole": True}, {"layer_norm": True}])

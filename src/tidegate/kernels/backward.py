@@ -11,13 +11,12 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from tidegate.kernels.arguments import GruTensors, LstmTensors
 from tidegate.kernels.options import CellOptions
 from tidegate.kernels.reference import NORM_EPS, Weights, rounded, time_major, valid_steps
 
-__all__ = ["CHUNK", "Inputs", "NormTape", "Sums", "chunks", "output_gradient", "parted", "previous"]
+__all__ = ["CHUNK", "Inputs", "NormTape", "Products", "Sums", "chunks", "output_gradient", "parted", "previous"]
 
 CHUNK = 16
 
@@ -112,10 +111,12 @@ class Inputs:
             x = torch.where(self.valid[chunk], x, x.new_zeros(()))
         return x if self._mask is None else rounded(x * self._mask, self._x.dtype)
 
-    def backward(self, chunk: slice, du: Tensor, sums: Sums) -> None:
-        """Add what the gradient ``du`` ``[chunk, batch, gates · H]`` of W x means for weights, norm, bias and input."""
+    def backward(self, chunk: slice, du: Tensor, sums: Sums, tape: NormTape | None) -> None:
+        """Add what the gradient ``du`` ``[chunk, batch, gates · H]`` of W x means for weights, norm, bias and input.
+
+        ``tape`` is that of the norm of W x, if it has one.
+        """
         w, x = self._weights, self._masked(chunk)
-        tape = NormTape.of(functional.linear(x, w.ih), w.norm_ih) if w.norm_ih is not None else None
         sums.add("bias_ih", du.sum(dim=(0, 1)))
         if tape is not None:
             sums.add("weight_norm_ih", tape.weight_gradient(du))
@@ -131,6 +132,20 @@ class Inputs:
         if self._gradients:
             dx = torch.cat([self._gradients[start] for start in sorted(self._gradients)])  # [time, batch, I]
             sums.add("input", time_major(dx, self._options))
+
+
+class Products:
+    """The products that layer norms have normalised, as forward has kept them."""
+
+    def __init__(self, kept: Tensor, weights: Weights) -> None:
+        gates = weights.hh.shape[0]
+        self._ih, self._hh = (kept, kept) if weights.norm_ih is None else kept.split_with_sizes((gates, gates), dim=-1)
+        self._weights = weights
+
+    def tapes(self, chunk: slice) -> tuple[NormTape | None, NormTape | None]:
+        """Give the tapes of W_ih x and W_hh h; None without norms."""
+        w = self._weights
+        return NormTape.of(self._ih[chunk], w.norm_ih), NormTape.of(self._hh[chunk], w.norm_hh)
 
 
 def chunks(steps: int, options: CellOptions) -> Iterator[slice]:

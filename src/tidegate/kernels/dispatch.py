@@ -1,58 +1,194 @@
 """Which implementation runs a layer, and why.
 
-There are two: torch's own kernels, which know plain cells only, and the operators ``tidegate::lstm`` and
-``tidegate::gru``, which know every option. What the operators themselves run on a device (a compiled kernel or
-`reference`) is torch's dispatcher's affair.
+==============  ==============================================================================================
+``torch``       torch's own kernels (ATen and oneDNN, cuDNN), which know plain cells only
+``fused``       the operators ``tidegate::lstm`` and ``tidegate::gru`` on their compiled kernels, on a CPU
+``reference``   the same operators step by step in Python: without the compiled library, on other devices, and for
+                what the library does not know
+==============  ==============================================================================================
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import torch
+from torch import Tensor
 
-__all__ = ["TIDEGATE", "TORCH", "Choice", "Explanation", "choose", "explain"]
+from tidegate.errors import UnsupportedError
+from tidegate.kernels import native
+from tidegate.kernels.autocast import autocast_dtype
+from tidegate.specs import checks
+
+__all__ = [
+    "FUSED",
+    "REFERENCE",
+    "TORCH",
+    "Call",
+    "Choice",
+    "Explanation",
+    "choose",
+    "explain",
+    "forced",
+    "forced_implementation",
+]
 
 TORCH = "torch"
-TIDEGATE = "tidegate"
+FUSED = "fused"
+REFERENCE = "reference"
+
+# From how many units on a plain cell is faster on torch's own kernels, by the dtype of its products; the compiled
+# kernels win at every size in the dtypes that are not here. A first guess, to be measured: oneDNN multiplies
+# bfloat16 natively, which pays only once the matrices are large.
+TORCH_FROM_UNITS: Mapping[torch.dtype, int] = {torch.bfloat16: 128, torch.float16: 128}
 
 
 class Choice(NamedTuple):
-    """An implementation, `TORCH` or `TIDEGATE`, and the reason for it."""
+    """An implementation, `TORCH`, `FUSED` or `REFERENCE`, and the reason for it."""
 
     implementation: str
     reason: str
 
 
+class Call(NamedTuple):
+    """What a choice depends on."""
+
+    beyond_torch: Sequence[str]  # the options at work that torch's own kernels lack
+    values: Tensor  # the input
+    units: int
+    projected: bool
+    steps: int  # of the padded sequences
+    shortest: int | None = None  # the least of the lengths; None where every row is full
+    compiled: bool = False  # whether the compiled library is loaded
+
+
+_COMPILING = "torch.compile and torch.export keep an operator whole, but break at torch's own layers"
+_EMPTY = "torch's own kernels refuse a sequence without steps"
+_LENGTH_0 = "torch's own kernels refuse a length of 0"
+_PROJECTION = "the compiled kernels know no projection"
+_PLAIN_FUSED = Choice(FUSED, "the compiled kernels are the fastest for this cell")
 _PLAIN = Choice(TORCH, "a plain cell: torch's own kernels compute exactly this")
-_COMPILING = Choice(TIDEGATE, "torch.compile and torch.export keep an operator whole, but break at torch's own layers")
-_EMPTY = Choice(TIDEGATE, "torch's own kernels refuse a sequence without steps")
-_LENGTH_0 = Choice(TIDEGATE, "torch's own kernels refuse a length of 0")
+_PLAIN_PROJECTED = Choice(TORCH, f"a plain cell with a projection: torch computes exactly this, and {_PROJECTION}")
+_TRANSFORMED = Choice(TORCH, "torch.func transforms torch's own kernels, but not the operators")
+
+_forced: str | None = None
 
 
-def choose(beyond_torch: Sequence[str], *, steps: int, shortest: int | None = None) -> Choice:
-    """Choose the implementation for one call of a layer.
+@contextlib.contextmanager
+def forced(implementation: str) -> Iterator[None]:
+    """Send every layer to one implementation, in all threads of the process; for tests and measurements.
 
     Parameters
     ----------
-    beyond_torch
-        The options at work in this call that torch's own kernels lack.
-    steps
-        Steps of the padded sequences.
-    shortest
-        The least of the lengths; None where every row is full.
+    implementation
+        ``"torch"``, ``"fused"`` or ``"reference"``. A layer that it cannot run raises `UnsupportedError` when called.
+
+    Raises
+    ------
+    SpecError
+        If there is no such implementation.
+
+    Examples
+    --------
+    >>> from tidegate import nn
+    >>> layer, x = nn.LSTM(3, 5), torch.zeros(7, 2, 3)
+    >>> with forced("reference"):
+    ...     explain(layer, x).implementation
+    'reference'
     """
+    global _forced  # noqa: PLW0603 - process-wide is what it is for
+    checks.one_of("implementation", implementation, (TORCH, FUSED, REFERENCE))
+    before, _forced = _forced, implementation
+    try:
+        yield
+    finally:
+        _forced = before
+
+
+def forced_implementation() -> str | None:
+    """Give what `forced` asks for at the moment."""
+    return _forced
+
+
+def choose(call: Call) -> Choice:
+    """Choose the implementation for one call of a layer.
+
+    Raises
+    ------
+    UnsupportedError
+        If `forced` asks for one that cannot run it.
+    """
+    if _forced is not None:
+        return _obeyed(call, _forced)
     if torch.compiler.is_compiling():  # asked first: what follows would turn sizes into constants of the graph
+        return _on_operators(call, _COMPILING)
+    if call.beyond_torch:
+        return _on_operators(call, _lacking(call))
+    if call.steps == 0:
+        return _on_operators(call, _EMPTY)
+    if call.shortest == 0:
+        return _on_operators(call, _LENGTH_0)
+    return _for_plain_cell(call)
+
+
+def _for_plain_cell(call: Call) -> Choice:
+    if not (call.compiled and call.values.is_cpu):
+        return _PLAIN
+    if call.projected:
+        return _PLAIN_PROJECTED
+    if torch._C._are_functorch_transforms_active():
+        return _TRANSFORMED
+    dtype = autocast_dtype(call.values) or call.values.dtype
+    crossover = TORCH_FROM_UNITS.get(dtype)
+    if crossover is not None and call.units >= crossover:
+        return Choice(TORCH, f"a plain cell in {dtype}: torch's own kernels are faster from {crossover} units on")
+    return _PLAIN_FUSED
+
+
+def _on_operators(call: Call, reason: str) -> Choice:
+    obstacle = _fused_obstacle(call)
+    return Choice(FUSED, reason) if obstacle is None else Choice(REFERENCE, f"{reason}, and {obstacle}")
+
+
+def _lacking(call: Call) -> str:
+    return f"torch's own kernels lack {', '.join(call.beyond_torch)}"
+
+
+def _fused_obstacle(call: Call) -> str | None:
+    """Say why the compiled kernels cannot run a call; None if they can."""
+    if not call.values.is_cpu:
+        return "the compiled kernels are for CPUs"
+    if not call.compiled:
+        return "the compiled kernels are missing"
+    return _PROJECTION if call.projected else None
+
+
+def _torch_obstacle(call: Call) -> str | None:
+    """Say why torch's own kernels cannot run a call; None if they can."""
+    if torch.compiler.is_compiling():
         return _COMPILING
-    if beyond_torch:
-        return Choice(TIDEGATE, f"torch's own kernels lack {', '.join(beyond_torch)}")
-    if steps == 0:
+    if call.beyond_torch:
+        return _lacking(call)
+    if call.steps == 0:
         return _EMPTY
-    if shortest == 0:
-        return _LENGTH_0
-    return _PLAIN
+    return _LENGTH_0 if call.shortest == 0 else None
+
+
+def _obeyed(call: Call, implementation: str) -> Choice:
+    obstacle = None
+    if implementation == TORCH:
+        obstacle = _torch_obstacle(call)
+    elif implementation == FUSED:
+        obstacle = _fused_obstacle(call)
+    if obstacle is not None:
+        raise UnsupportedError(
+            f"the implementation {implementation!r} is forced, but cannot run this layer: {obstacle}; "
+            "force another, or none"
+        )
+    return Choice(implementation, "it is forced")
 
 
 class Chooses(Protocol):
@@ -72,10 +208,12 @@ class Explanation:
     reason: str
     dtype: torch.dtype
     device: torch.device
+    instruction_set: str | None  # of the compiled kernels, where they run
 
     def __str__(self) -> str:
         """Say it in a sentence."""
-        return f"{self.layer} runs on {self.implementation} ({self.dtype}, {self.device}): {self.reason}"
+        where = ", ".join(name for name in (self.implementation, self.instruction_set) if name)
+        return f"{self.layer} runs on {where} ({self.dtype}, {self.device}): {self.reason}"
 
 
 def explain(layer: Chooses, input: Any, lengths: torch.Tensor | None = None) -> Explanation:  # noqa: A002
@@ -92,11 +230,17 @@ def explain(layer: Chooses, input: Any, lengths: torch.Tensor | None = None) -> 
 
     Examples
     --------
-    >>> import torch
     >>> from tidegate import nn
-    >>> print(explain(nn.LSTM(3, 5, peephole=True), torch.zeros(7, 2, 3)))
-    LSTM runs on tidegate (torch.float32, cpu): torch's own kernels lack peephole
+    >>> print(explain(nn.LSTM(3, 5, proj_size=2, peephole=True), torch.zeros(7, 2, 3)))
+    LSTM runs on reference (torch.float32, cpu): torch's own kernels lack peephole, and the compiled kernels ...
     """
     choice = layer.choice(input, lengths)
-    values = input if isinstance(input, torch.Tensor) else input.data
-    return Explanation(type(layer).__name__, choice.implementation, choice.reason, values.dtype, values.device)
+    values = input if isinstance(input, Tensor) else input.data
+    return Explanation(
+        type(layer).__name__,
+        choice.implementation,
+        choice.reason,
+        values.dtype,
+        values.device,
+        native.instruction_set() if choice.implementation == FUSED else None,
+    )

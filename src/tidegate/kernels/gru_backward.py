@@ -7,11 +7,10 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from tidegate.kernels.activations import DERIVATIVES
 from tidegate.kernels.arguments import GRU_GRADIENTS, GruTensors
-from tidegate.kernels.backward import Inputs, NormTape, Sums, chunks, output_gradient, parted, previous
+from tidegate.kernels.backward import Inputs, NormTape, Products, Sums, chunks, output_gradient, parted, previous
 from tidegate.kernels.options import CellOptions
 from tidegate.kernels.philox import HIDDEN_STREAM
 from tidegate.kernels.reference import Weights, rounded
@@ -27,6 +26,7 @@ class _Chunk(NamedTuple):
     gates: Tensor  # r, z, n, q; q is the recurrent part of n
     h_before: Tensor
     h_read: Tensor  # what the recurrent product has read: h_before masked by mask_h
+    norm_ih: NormTape | None
     norm_hh: NormTape | None
 
 
@@ -40,7 +40,9 @@ class _Walk:
         self.sums = sums
         self.inputs = Inputs(tensors, self.w, options)
         steps, batch, units = self.inputs.steps, reserve.shape[1], self.w.hh.shape[1]
-        self.gates, self.hiddens = reserve.split_with_sizes((4 * units, units), dim=-1)
+        kept = 4 * units, units
+        self.gates, self.hiddens, raw = reserve.split_with_sizes((*kept, reserve.shape[2] - sum(kept)), dim=-1)
+        self.products = Products(raw, self.w)
         self.h_0 = reserve.new_zeros(batch, units) if tensors.h_0 is None else tensors.h_0.to(reserve.dtype)
         self.zone = Zoneout(options.zoneout_hidden, tensors.seed, HIDDEN_STREAM, steps=steps, batch=batch, units=units)
 
@@ -52,10 +54,7 @@ class _Walk:
         """Read a chunk from the reserve."""
         h_before = previous(self.hiddens, self.h_0, chunk, self.options)
         h_read = self.masked(h_before)
-        norm = None
-        if self.w.norm_hh is not None:
-            norm = NormTape.of(functional.linear(h_read, self.w.hh), self.w.norm_hh)
-        return _Chunk(chunk.start, self.gates[chunk], h_before, h_read, norm)
+        return _Chunk(chunk.start, self.gates[chunk], h_before, h_read, *self.products.tapes(chunk))
 
     def step(self, chunk: _Chunk, index: int, dh: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Turn the gradient of the state after a step into those of both sums and of the state before it."""
@@ -140,7 +139,7 @@ def gru_backward(
                 dh = dh + (share if valid is None else torch.where(valid[span.start + index], share, 0))
             du_x[index], du_h[index], dh = walk.step(chunk, index, dh)
         walk.add_products(chunk, du_h)
-        walk.inputs.backward(span, du_x, sums)
+        walk.inputs.backward(span, du_x, sums, chunk.norm_ih)
     walk.inputs.add_gradient(sums)
     sums.add("h_0", dh)
     return sums.results()

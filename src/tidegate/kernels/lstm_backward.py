@@ -7,11 +7,10 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from tidegate.kernels.activations import ACTIVATIONS, DERIVATIVES
 from tidegate.kernels.arguments import LSTM_GRADIENTS, LstmTensors
-from tidegate.kernels.backward import Inputs, NormTape, Sums, chunks, output_gradient, parted, previous
+from tidegate.kernels.backward import Inputs, NormTape, Products, Sums, chunks, output_gradient, parted, previous
 from tidegate.kernels.options import CellOptions
 from tidegate.kernels.philox import CELL_STREAM, HIDDEN_STREAM
 from tidegate.kernels.reference import Weights, rounded
@@ -27,6 +26,7 @@ class _Chunk(NamedTuple):
     gates: Tensor  # i, f, g, o
     c_before: Tensor
     h_before: Tensor  # what the recurrent product has read: masked by mask_h
+    norm_ih: NormTape | None
     norm_hh: NormTape | None
 
 
@@ -41,7 +41,11 @@ class _Walk:
         self.inputs = Inputs(tensors, self.w, options)
         steps, batch, units = self.inputs.steps, reserve.shape[1], self.w.hh.shape[0] // 4
         outputs = self.w.hh.shape[1]
-        self.gates, self.cells, self.hiddens = reserve.split_with_sizes((4 * units, units, outputs), dim=-1)
+        kept = 4 * units, units, outputs
+        self.gates, self.cells, self.hiddens, raw = reserve.split_with_sizes(
+            (*kept, reserve.shape[2] - sum(kept)), dim=-1
+        )
+        self.products = Products(raw, self.w)
         zeros, dtype = reserve.new_zeros, reserve.dtype
         self.h_0 = zeros(batch, outputs) if tensors.h_0 is None else tensors.h_0.to(dtype)
         self.c_0 = zeros(batch, units) if tensors.c_0 is None else tensors.c_0.to(dtype)
@@ -56,10 +60,8 @@ class _Walk:
         h_before = previous(self.hiddens, self.h_0, chunk, self.options)
         if w.mask_h is not None:
             h_before = rounded(h_before * w.mask_h, self.dtype)
-        norm = None if w.norm_hh is None else NormTape.of(functional.linear(h_before, w.hh), w.norm_hh)
-        return _Chunk(
-            chunk.start, self.gates[chunk], previous(self.cells, self.c_0, chunk, self.options), h_before, norm
-        )
+        c_before = previous(self.cells, self.c_0, chunk, self.options)
+        return _Chunk(chunk.start, self.gates[chunk], c_before, h_before, *self.products.tapes(chunk))
 
     def step(self, chunk: _Chunk, index: int, dh: Tensor, dc: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Turn the gradients of the states after a step into those of the gates' sums and of the states before it."""
@@ -161,7 +163,7 @@ def lstm_backward(
                 dh = dh + (share if valid is None else torch.where(valid[span.start + index], share, 0))
             du[index], dh, dc = walk.step(chunk, index, dh, dc)
         walk.add_products(chunk, du)
-        walk.inputs.backward(span, du, sums)
+        walk.inputs.backward(span, du, sums, chunk.norm_ih)
     walk.inputs.add_gradient(sums)
     sums.add("h_0", dh)
     sums.add("c_0", dc)

@@ -1,11 +1,16 @@
 """The operators ``tidegate::lstm``, ``lstm_backward``, ``gru`` and ``gru_backward``.
 
 Schemas, fake forms and autograd formulas stand here, in Python; the default implementation is `reference`, on every
-device. A compiled library only registers kernels of its own for these schemas.
+device. A compiled library only registers kernels of its own for these schemas; it is loaded here. Beside each operator
+stands one that always runs `reference` (``lstm_reference``, ``lstm_backward_reference`` and the GRU's): a compiled
+kernel hands on to it what it does not know, and `dispatch.forced` asks for it.
 
 One operator runs one direction of one layer. Forward is pure and gives a ``reserve`` beside its results where ``keep``
 is set; backward reads the reserve and writes to nothing that it was given. Where a gradient is asked for after a call
 without ``keep``, forward is run again. An absent gradient is an empty tensor.
+
+The autograd formulas of the operators serve torch.compile, torch.export and whoever calls ``torch.ops.tidegate``. A
+layer in eager mode takes a shorter way to the same operators, `run`.
 """
 
 from __future__ import annotations
@@ -17,7 +22,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tidegate.kernels import reference
+from tidegate.kernels import autocast, dispatch, native, reference
 from tidegate.kernels.arguments import (
     GRU_GRADIENTS,
     LSTM_GRADIENTS,
@@ -25,11 +30,12 @@ from tidegate.kernels.arguments import (
     LstmTensors,
     accumulation_dtype,
 )
+from tidegate.kernels.double_backward import differentiate_twice
 from tidegate.kernels.gru_backward import gru_backward
 from tidegate.kernels.lstm_backward import lstm_backward
 from tidegate.kernels.options import GRU_OPTIONS, LSTM_OPTIONS, CellOptions
 
-__all__ = ["gru", "lstm"]
+__all__ = ["COMPILED", "GRU", "LSTM", "Cell", "gru", "lstm", "run"]
 
 _LSTM_TENSORS = """Tensor input, Tensor? lengths, Tensor? h_0, Tensor? c_0, Tensor weight_ih, Tensor weight_hh,
  Tensor? bias_ih, Tensor? bias_hh, Tensor? weight_hr, Tensor? weight_peephole, Tensor? weight_norm_ih,
@@ -42,26 +48,38 @@ _GRU_TENSORS = """Tensor input, Tensor? lengths, Tensor? h_0, Tensor weight_ih, 
 _GRU_SCALARS = """int activation, int recurrent_activation, float zoneout_hidden, bool reset_after,
  bool batch_first, bool reverse, bool return_sequences"""
 
-SCHEMAS = (
-    f"lstm({_LSTM_TENSORS}, {_LSTM_SCALARS}, bool keep) -> (Tensor output, Tensor h_n, Tensor c_n, Tensor reserve)",
-    f"gru({_GRU_TENSORS}, {_GRU_SCALARS}, bool keep) -> (Tensor output, Tensor h_n, Tensor reserve)",
-    "lstm_backward(Tensor? grad_output, Tensor? grad_h_n, Tensor? grad_c_n, Tensor reserve, "
-    f"{_LSTM_TENSORS}, {_LSTM_SCALARS}, bool[] needs) -> ({', '.join(f'Tensor grad_{n}' for n in LSTM_GRADIENTS)})",
-    "gru_backward(Tensor? grad_output, Tensor? grad_h_n, Tensor reserve, "
-    f"{_GRU_TENSORS}, {_GRU_SCALARS}, bool[] needs) -> ({', '.join(f'Tensor grad_{n}' for n in GRU_GRADIENTS)})",
-)
+_PRODUCTS = ("input", "h_0", "weight_ih", "weight_hh", "weight_hr", "mask_x", "mask_h")  # what autocast casts
 
 Outputs = tuple[Tensor, ...]
 
+_LIBRARY = torch.library.Library("tidegate", "FRAGMENT")  # type: ignore[no-untyped-call]
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class _Cell:
-    """What the registration of one cell's two operators needs to know."""
 
-    name: str
+def _define_schemas(suffix: str) -> None:
+    lstm_gradients = ", ".join(f"Tensor grad_{name}" for name in LSTM_GRADIENTS)
+    gru_gradients = ", ".join(f"Tensor grad_{name}" for name in GRU_GRADIENTS)
+    for schema in (
+        f"lstm{suffix}({_LSTM_TENSORS}, {_LSTM_SCALARS}, bool keep)"
+        " -> (Tensor output, Tensor h_n, Tensor c_n, Tensor reserve)",
+        f"gru{suffix}({_GRU_TENSORS}, {_GRU_SCALARS}, bool keep) -> (Tensor output, Tensor h_n, Tensor reserve)",
+        f"lstm_backward{suffix}(Tensor? grad_output, Tensor? grad_h_n, Tensor? grad_c_n, Tensor reserve, "
+        f"{_LSTM_TENSORS}, {_LSTM_SCALARS}, bool[] needs) -> ({lstm_gradients})",
+        f"gru_backward{suffix}(Tensor? grad_output, Tensor? grad_h_n, Tensor reserve, "
+        f"{_GRU_TENSORS}, {_GRU_SCALARS}, bool[] needs) -> ({gru_gradients})",
+    ):
+        _LIBRARY.define(schema, tags=(torch.Tag.pt2_compliant_tag,))  # type: ignore[no-untyped-call]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Cell:
+    """A cell's two operators, and what their registration needs to know."""
+
+    forward: Callable[..., Outputs]
+    backward: Callable[..., Outputs]
     gates: int
     tensors: type[LstmTensors] | type[GruTensors]
     gradients: tuple[str, ...]
+    places: tuple[int, ...]  # of the gradients among the forward operator's arguments
     options: tuple[str, ...]
     states: int  # final states among the results
     run: Callable[..., Outputs]
@@ -73,46 +91,65 @@ class _Cell:
         options = CellOptions.from_arguments(self.options, arguments[count:-1])
         return self.tensors(*arguments[:count]), options, arguments[-1]
 
-    @property
-    def forward_operator(self) -> Callable[..., Outputs]:
-        operator: Callable[..., Outputs] = getattr(torch.ops.tidegate, self.name).default
-        return operator
+    def spread(self, results: Outputs, needs: Sequence[bool], count: int) -> tuple[Tensor | None, ...]:
+        """Put the backward operator's results beside forward's ``count`` arguments, None where nothing is needed."""
+        by_place: list[Tensor | None] = [None] * count
+        for place, needed, result in zip(self.places, needs, results, strict=True):
+            if needed:
+                by_place[place] = result
+        return tuple(by_place)
 
-    @property
-    def backward_operator(self) -> Callable[..., Outputs]:
-        operator: Callable[..., Outputs] = getattr(torch.ops.tidegate, f"{self.name}_backward").default
-        return operator
-
-    def places(self, names: Sequence[str]) -> list[int]:
-        """Give the positions of ``names`` among the forward operator's arguments."""
-        return [self.tensors._fields.index(name) for name in names]
-
-
-LSTM = _Cell(
-    name="lstm",
-    gates=4,
-    tensors=LstmTensors,
-    gradients=LSTM_GRADIENTS,
-    options=LSTM_OPTIONS,
-    states=2,
-    run=reference.lstm,
-    run_backward=lstm_backward,
-)
-GRU = _Cell(
-    name="gru",
-    gates=3,
-    tensors=GruTensors,
-    gradients=GRU_GRADIENTS,
-    options=GRU_OPTIONS,
-    states=1,
-    run=reference.gru,
-    run_backward=gru_backward,
-)
-
-_LIBRARY = torch.library.Library("tidegate", "FRAGMENT")  # type: ignore[no-untyped-call]
+    def reserve_width(self, units: int, outputs: int, *, layer_norm: bool) -> int:
+        """Give the values kept for backward, a row and step."""
+        width = (3 + self.states) * units + outputs  # i, f, g, o, c or r, z, n, q, then h
+        return width + 2 * self.gates * units if layer_norm else width  # the raw products W_ih x and W_hh h
 
 
-def _define_forward(cell: _Cell) -> None:
+def _cell(name: str, suffix: str) -> Cell:
+    lstm = name == "lstm"
+    tensors = LstmTensors if lstm else GruTensors
+    gradients = LSTM_GRADIENTS if lstm else GRU_GRADIENTS
+    operators = torch.ops.tidegate
+    return Cell(
+        forward=getattr(operators, f"{name}{suffix}").default,
+        backward=getattr(operators, f"{name}_backward{suffix}").default,
+        gates=4 if lstm else 3,
+        tensors=tensors,
+        gradients=gradients,
+        places=tuple(tensors._fields.index(gradient) for gradient in gradients),
+        options=LSTM_OPTIONS if lstm else GRU_OPTIONS,
+        states=2 if lstm else 1,
+        run=reference.lstm if lstm else reference.gru,
+        run_backward=lstm_backward if lstm else gru_backward,
+    )
+
+
+# ------------------------------------------------------------------------------------- registration
+
+
+def _in_full_precision(function: Callable[..., Outputs]) -> Callable[..., Outputs]:
+    """Keep autocast out of an operator: its products accumulate in float32, and its tensors have been cast already."""
+
+    def run(*arguments: Any) -> Outputs:
+        given = next(argument for argument in arguments if isinstance(argument, Tensor))
+        if autocast.autocast_dtype(given) is None:
+            return function(*arguments)
+        with torch.autocast(given.device.type, enabled=False):
+            return function(*arguments)
+
+    return run
+
+
+def _register(
+    operator: Any, run: Callable[..., Outputs], fake: Callable[..., Outputs], backward: Any, remember: Any
+) -> None:
+    name = operator._schema.name
+    torch.library.impl(name, "CompositeExplicitAutograd", _in_full_precision(run), lib=_LIBRARY)
+    torch.library.register_fake(name, fake, lib=_LIBRARY)
+    torch.library.register_autograd(name, backward, setup_context=remember, lib=_LIBRARY)
+
+
+def _register_forward(cell: Cell) -> None:
     def run(*arguments: Any) -> Outputs:
         tensors, options, keep = cell.read(arguments)
         return cell.run(tensors, options, keep=keep)
@@ -124,7 +161,7 @@ def _define_forward(cell: _Cell) -> None:
         units, outputs = tensors.weight_ih.shape[0] // cell.gates, tensors.weight_hh.shape[1]
         sequence = (batch, steps, outputs) if options.batch_first else (steps, batch, outputs)
         sizes = [(batch, outputs), (batch, units)][: cell.states]
-        width = (3 + cell.states) * units + outputs  # i, f, g, o, c or r, z, n, q, then h
+        width = cell.reserve_width(units, outputs, layer_norm=tensors.weight_norm_ih is not None)
         reserve = (steps, batch, width) if keep else (0,)
         return (
             x.new_empty(sequence if options.return_sequences else (0,)),
@@ -135,29 +172,22 @@ def _define_forward(cell: _Cell) -> None:
     def remember(ctx: Any, inputs: tuple[Any, ...], output: Outputs) -> None:
         count = len(cell.tensors._fields)
         ctx.save_for_backward(*inputs[:count], output[-1])
-        ctx.options = inputs[count:-1]
+        ctx.scalars = inputs[count:-1]
         ctx.set_materialize_grads(False)
         ctx.mark_non_differentiable(output[-1])
 
     def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
         *tensors, reserve = ctx.saved_tensors
         if reserve.dim() == 1:  # forward ran without keep, as in an exported program
-            reserve = cell.forward_operator(*tensors, *ctx.options, True)[-1]
-        places = cell.places(cell.gradients)
-        needs = [ctx.needs_input_grad[place] for place in places]
-        results = cell.backward_operator(*gradients[:-1], reserve, *tensors, *ctx.options, needs)
-        by_place: list[Tensor | None] = [None] * len(ctx.needs_input_grad)
-        for place, needed, result in zip(places, needs, results, strict=True):
-            by_place[place] = result if needed else None
-        return tuple(by_place)
+            reserve = cell.forward(*tensors, *ctx.scalars, True)[-1]
+        needs = [ctx.needs_input_grad[place] for place in cell.places]
+        results = cell.backward(*gradients[:-1], reserve, *tensors, *ctx.scalars, needs)
+        return cell.spread(results, needs, len(ctx.needs_input_grad))
 
-    operator = f"tidegate::{cell.name}"
-    torch.library.impl(operator, "CompositeExplicitAutograd", run, lib=_LIBRARY)
-    torch.library.register_fake(operator, fake, lib=_LIBRARY)
-    torch.library.register_autograd(operator, backward, setup_context=remember, lib=_LIBRARY)
+    _register(cell.forward, run, fake, backward, remember)
 
 
-def _define_backward(cell: _Cell) -> None:
+def _register_backward(cell: Cell) -> None:
     leading = 1 + cell.states  # gradients of the results; the reserve follows, then forward's arguments
     count = leading + 1 + len(cell.tensors._fields)
 
@@ -177,100 +207,109 @@ def _define_backward(cell: _Cell) -> None:
         ctx.set_materialize_grads(False)
 
     def backward(ctx: Any, *seconds: Tensor | None) -> tuple[Tensor | None, ...]:
-        needed = [*ctx.needs_input_grad[:leading], *ctx.needs_input_grad[leading + 1 : count]]
-        results = _differentiate_twice(cell, ctx.saved_tensors, ctx.rest, needed, seconds)
+        def recompute(tensors: Sequence[Tensor | None]) -> Sequence[Tensor]:
+            arguments, options, _ = cell.read([*tensors, *ctx.rest])
+            return cell.run(arguments, options)[:leading]
+
+        needs = ctx.rest[-1]
+        results = differentiate_twice(
+            recompute,
+            ctx.saved_tensors[:leading],
+            ctx.saved_tensors[leading:],
+            places=cell.places,
+            needed=[*ctx.needs_input_grad[:leading], *ctx.needs_input_grad[leading + 1 : count]],
+            seconds=[second if need else None for second, need in zip(seconds, needs, strict=True)],
+        )
         # The reserve is a function of the tensors beside it; what depends on it is counted with them.
         return (*results[:leading], None, *results[leading:], *([None] * len(ctx.rest)))
 
-    operator = f"tidegate::{cell.name}_backward"
-    torch.library.impl(operator, "CompositeExplicitAutograd", run, lib=_LIBRARY)
-    torch.library.register_fake(operator, fake, lib=_LIBRARY)
-    torch.library.register_autograd(operator, backward, setup_context=remember, lib=_LIBRARY)
+    _register(cell.backward, run, fake, backward, remember)
 
 
-def _differentiate_twice(
-    cell: _Cell,
-    saved: Sequence[Tensor | None],
-    rest: Sequence[Any],
-    needed: Sequence[bool],
-    seconds: Sequence[Tensor | None],
-) -> list[Tensor | None]:
-    """Differentiate the gradients once more, by autograd over a recomputation with `reference`.
+def _define(suffix: str) -> tuple[Cell, Cell]:
+    """Define and register all operators of a suffix: LSTM and GRU."""
+    _define_schemas(suffix)
+    cells = _cell("lstm", suffix), _cell("gru", suffix)
+    for cell in cells:
+        _register_forward(cell)
+        _register_backward(cell)
+    return cells
 
-    ``saved`` holds the gradients of the results, then forward's tensors; the answer has the same order.
+
+LSTM, GRU = _define("")
+_REFERENCE = dict(zip((LSTM, GRU), _define("_reference"), strict=True))
+# The dispatcher is asked, not the file: a library that was built before there were kernels has none.
+COMPILED = native.available() and torch._C._dispatch_has_kernel_for_dispatch_key("tidegate::lstm", "CPU")
+
+
+# ------------------------------------------------------------------------------------- running
+
+
+class _Recurrence(torch.autograd.Function):
+    """Both operators to autograd in eager mode, without the detour through the dispatcher's formula in Python."""
+
+    @staticmethod
+    def forward(ctx: Any, cell: Cell, scalars: tuple[Any, ...], *tensors: Tensor | None) -> Outputs:
+        with torch._C._AutoDispatchBelowAutograd():
+            *results, reserve = cell.forward(*tensors, *scalars, True)
+        ctx.save_for_backward(*tensors, reserve)
+        ctx.cell, ctx.scalars = cell, scalars
+        ctx.set_materialize_grads(False)
+        return tuple(results)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
+        cell: Cell = ctx.cell
+        *tensors, reserve = ctx.saved_tensors
+        flags = ctx.needs_input_grad[2:]  # after cell and scalars
+        needs = [flags[place] for place in cell.places]
+        arguments = (*gradients, reserve, *tensors, *ctx.scalars, needs)
+        if torch.is_grad_enabled():  # create_graph: from here on the operator's own formula differentiates
+            results = cell.backward(*arguments)
+        else:
+            with torch._C._AutoDispatchBelowAutograd():
+                results = cell.backward(*arguments)
+        return None, None, *cell.spread(results, needs, len(flags))
+
+
+def run(cell: Cell, tensors: Sequence[Tensor | None], scalars: tuple[Any, ...]) -> Outputs:
+    """Run one direction of one layer, under autocast and autograd as they stand.
+
+    Parameters
+    ----------
+    cell
+        `LSTM` or `GRU`.
+    tensors, scalars
+        The operator's arguments in the order of its schema, without ``keep``.
+
+    Returns
+    -------
+    The output, then the final states: see `lstm` and `gru`.
     """
-    again = torch.is_grad_enabled()  # whether a third derivative may be asked for
-    leading = 1 + cell.states
-    with torch.enable_grad():
-        places = [leading + place for place in cell.places(cell.gradients)]
-        active = {place for place, need in enumerate(needed) if need} | set(places)
-        variables = [_variable(t, again=again) if place in active else t for place, t in enumerate(saved)]
-        tensors, options, needs = cell.read([*variables[leading:], *rest])
-        outputs = cell.run(tensors, options)[:leading]
-        asked = zip((variables[place] for place in places), needs, seconds, strict=True)
-        wanted = [(v, second) for v, need, second in asked if v is not None and need and second is not None]
-        driven = [(o, g) for o, g in zip(outputs, variables[:leading], strict=True) if g is not None and o.numel()]
-        targets = [(p, v) for p, (v, need) in enumerate(zip(variables, needed, strict=True)) if need and v is not None]
-        first = _gradients(driven, [v for v, _ in wanted], create_graph=True)
-        pairs = [(gradient, second) for gradient, (_, second) in zip(first, wanted, strict=True)]
-        results = _gradients(pairs, [v for _, v in targets], create_graph=again)
-    by_place = dict(zip((place for place, _ in targets), results, strict=True))
-    return [by_place.get(place) for place in range(len(saved))]
-
-
-def _gradients(
-    pairs: Sequence[tuple[Tensor, Tensor]], inputs: Sequence[Tensor], *, create_graph: bool
-) -> Sequence[Tensor]:
-    """Differentiate outputs, each beside its gradient, by ``inputs``; what does not depend on them is left out."""
-    pairs = [(output, gradient) for output, gradient in pairs if output.requires_grad]
-    if not pairs or not inputs:
-        return [torch.zeros_like(variable) for variable in inputs]
-    outputs, gradients = zip(*pairs, strict=True)
-    return torch.autograd.grad(outputs, inputs, gradients, create_graph=create_graph, materialize_grads=True)
-
-
-def _variable(tensor: Tensor | None, *, again: bool) -> Tensor | None:
-    """Give a tensor of the same values to differentiate by, connected to the graph where that is differentiated too."""
-    if tensor is None or not tensor.is_floating_point():
-        return tensor
-    if again and tensor.requires_grad:
-        return tensor.view_as(tensor)
-    return tensor.detach().requires_grad_()
-
-
-for _schema in SCHEMAS:
-    _LIBRARY.define(_schema, tags=(torch.Tag.pt2_compliant_tag,))  # type: ignore[no-untyped-call]
-for _cell in (LSTM, GRU):
-    _define_forward(_cell)
-    _define_backward(_cell)
-
-_PRODUCTS = ("input", "h_0", "weight_ih", "weight_hh", "weight_hr", "mask_x", "mask_h")
-
-
-def _autocast(tensors: dict[str, Tensor | None], device: str) -> None:
-    """Cast what the products read to the autocast dtype, where autocast is on; float64 stays, as with torch's own."""
-    if not torch.is_autocast_enabled(device):
-        return
-    dtype = torch.get_autocast_dtype(device)
-    for name in _PRODUCTS:
-        tensor = tensors.get(name)
-        if tensor is not None and tensor.dtype != torch.float64:
-            tensors[name] = tensor.to(dtype)
-
-
-def _call(cell: _Cell, tensors: LstmTensors | GruTensors, options: CellOptions) -> Outputs:
-    named = tensors._asdict()
-    _autocast(named, tensors.input.device.type)
-    keep = (
-        torch.is_grad_enabled()
-        and not torch.compiler.is_exporting()
-        and any(tensor is not None and tensor.requires_grad for tensor in named.values())
-    )
-    return cell.forward_operator(*named.values(), *options.arguments(cell.options), keep)
+    if dispatch.forced_implementation() == dispatch.REFERENCE:
+        cell = _REFERENCE[cell]
+    values = tensors[0]
+    assert values is not None
+    dtype = autocast.autocast_dtype(values)
+    if dtype is not None:
+        tensors = [
+            tensor if tensor is None or name not in _PRODUCTS else autocast.cast(tensor, dtype)
+            for name, tensor in zip(cell.tensors._fields, tensors, strict=True)
+        ]
+    keep = torch.is_grad_enabled() and any(tensor is not None and tensor.requires_grad for tensor in tensors)
+    if torch.compiler.is_compiling():
+        return cell.forward(*tensors, *scalars, keep and not torch.compiler.is_exporting())[:-1]
+    if torch._C._are_functorch_transforms_active():  # torch.vmap knows the operators, but not this function
+        return cell.forward(*tensors, *scalars, keep)[:-1]
+    if keep:
+        results: Outputs = _Recurrence.apply(cell, scalars, *tensors)  # type: ignore[no-untyped-call]
+        return results
+    with torch._C._AutoDispatchBelowAutograd():
+        return cell.forward(*tensors, *scalars, False)[:-1]
 
 
 def lstm(tensors: LstmTensors, options: CellOptions) -> tuple[Tensor, Tensor, Tensor]:
-    """Run one direction of one LSTM layer through the operator, under autocast and autograd as they stand.
+    """Run one direction of one LSTM layer; see `run`.
 
     Returns
     -------
@@ -279,12 +318,12 @@ def lstm(tensors: LstmTensors, options: CellOptions) -> tuple[Tensor, Tensor, Te
     h_n, c_n
         ``[batch, P]`` and ``[batch, H]``.
     """
-    output, h_n, c_n, _ = _call(LSTM, tensors, options)
+    output, h_n, c_n = run(LSTM, tensors, options.arguments(LSTM_OPTIONS))
     return output, h_n, c_n
 
 
 def gru(tensors: GruTensors, options: CellOptions) -> tuple[Tensor, Tensor]:
-    """Run one direction of one GRU layer through the operator, under autocast and autograd as they stand.
+    """Run one direction of one GRU layer; see `run`.
 
     Returns
     -------
@@ -293,5 +332,5 @@ def gru(tensors: GruTensors, options: CellOptions) -> tuple[Tensor, Tensor]:
     h_n
         ``[batch, H]``.
     """
-    output, h_n, _ = _call(GRU, tensors, options)
+    output, h_n = run(GRU, tensors, options.arguments(GRU_OPTIONS))
     return output, h_n

@@ -105,8 +105,21 @@ def _initial(state: Tensor | None, batch: int, units: int, like: Tensor) -> Tens
     return like.new_zeros(batch, units) if state is None else state.to(like.dtype)
 
 
-def _input_part(tensors: LstmTensors | GruTensors, w: Weights, options: CellOptions) -> tuple[Tensor, Tensor | None]:
-    """Compute the part of the gates that does not recur, ``[time, batch, gates · H]``, and the valid steps.
+class _InputPart(NamedTuple):
+    """What does not recur, of all steps at once."""
+
+    product: Tensor  # W_ih x: [time, batch, gates · H]
+    gates: Tensor  # the same with norm and bias
+    valid: Tensor | None  # see `valid_steps`
+
+    @property
+    def sizes(self) -> tuple[int, int]:
+        """Steps and batch."""
+        return self.product.shape[0], self.product.shape[1]
+
+
+def _input_part(tensors: LstmTensors | GruTensors, w: Weights, options: CellOptions) -> _InputPart:
+    """Compute what does not recur.
 
     What lies past a row's length is replaced first: not even a NaN there may reach a result or a gradient.
     """
@@ -116,7 +129,8 @@ def _input_part(tensors: LstmTensors | GruTensors, w: Weights, options: CellOpti
     if valid is not None:
         x = torch.where(valid, x, x.new_zeros(()))
     x = x if tensors.mask_x is None else rounded(x * tensors.mask_x.to(x.dtype), dtype)
-    return _plus(_norm(functional.linear(x, w.ih), w.norm_ih), w.bias_ih), valid
+    product = functional.linear(x, w.ih)
+    return _InputPart(product, _plus(_norm(product, w.norm_ih), w.bias_ih), valid)
 
 
 class _Record:
@@ -181,12 +195,12 @@ def lstm(tensors: LstmTensors, options: CellOptions, *, keep: bool = False) -> t
         The final states ``[batch, P]`` and ``[batch, H]``, in the input's dtype.
     reserve
         ``[time, batch, 5H + P]`` in the accumulators' dtype: i, f, g, o after their activations, c and h after the
-        step. Past a row's length c and h are the carried states, and the gates are any finite numbers. Empty without
-        ``keep``.
+        step; with a layer norm 8H more, the products that it normalises, W_ih x and W_hh h. Past a row's length c and
+        h are the carried states, and the rest is any finite numbers. Empty without ``keep``.
     """
     w, dtype, phi = Weights.of(tensors), tensors.input.dtype, ACTIVATIONS[options.activation]
-    u_x, valid = _input_part(tensors, w, options)
-    steps, batch, units = u_x.shape[0], u_x.shape[1], u_x.shape[2] // 4
+    product, u_x, valid = part = _input_part(tensors, w, options)
+    (steps, batch), units = part.sizes, w.hh.shape[0] // 4
     h, c = _initial(tensors.h_0, batch, w.hh.shape[1], u_x), _initial(tensors.c_0, batch, units, u_x)
     zone_h = Zoneout(options.zoneout_hidden, tensors.seed, HIDDEN_STREAM, steps=steps, batch=batch, units=h.shape[1])
     zone_c = Zoneout(options.zoneout_cell, tensors.seed, CELL_STREAM, steps=steps, batch=batch, units=units)
@@ -204,8 +218,9 @@ def lstm(tensors: LstmTensors, options: CellOptions, *, keep: bool = False) -> t
         if options.return_sequences:
             record.outputs[step] = h if now is None else torch.where(now, h, h.new_zeros(()))
         if keep:
-            record.reserves[step] = torch.cat((i, f, g, o, c, h), dim=-1)
-    reserve = record.reserve(h, 5 * units + h.shape[1])
+            raw = () if w.norm_ih is None else (product[step], u_h)
+            record.reserves[step] = torch.cat((i, f, g, o, c, h, *raw), dim=-1)
+    reserve = record.reserve(h, (5 if w.norm_ih is None else 13) * units + h.shape[1])
     return record.output(h, options, dtype), _final(h, tensors.h_0, dtype), _final(c, tensors.c_0, dtype), reserve
 
 
@@ -228,43 +243,47 @@ def gru(tensors: GruTensors, options: CellOptions, *, keep: bool = False) -> tup
     reserve
         ``[time, batch, 5H]`` in the accumulators' dtype: r, z, n after their activations, the recurrent part of n
         with its norm and bias (before the reset gate applies, or after it without ``reset_after``), and h after the
-        step. Past a row's length h is the carried state, and the rest is any finite numbers. Empty without ``keep``.
+        step; with a layer norm 6H more, the products that it normalises, W_ih x and W_hh h. Past a row's length h is
+        the carried state, and the rest is any finite numbers. Empty without ``keep``.
     """
     w, dtype = Weights.of(tensors), tensors.input.dtype
-    u_x, valid = _input_part(tensors, w, options)
-    steps, batch, units = u_x.shape[0], u_x.shape[1], u_x.shape[2] // 3
+    product, u_x, valid = part = _input_part(tensors, w, options)
+    (steps, batch), units = part.sizes, w.hh.shape[1]
     h = _initial(tensors.h_0, batch, units, u_x)
     zone = Zoneout(options.zoneout_hidden, tensors.seed, HIDDEN_STREAM, steps=steps, batch=batch, units=units)
     record = _Record(steps, keep=keep)
     for step in order(steps, options):
-        r, z, n, q = _gru_gates(u_x[step], h, w, options, dtype)
+        r, z, n, q, u_h = _gru_gates(u_x[step], h, w, options, dtype)
         now = None if valid is None else valid[step]
         h = _carry(now, rounded(zone.apply(h, (1 - z) * n + z * h, step), dtype), h)
         if options.return_sequences:
             record.outputs[step] = h if now is None else torch.where(now, h, h.new_zeros(()))
         if keep:
-            record.reserves[step] = torch.cat((r, z, n, q, h), dim=-1)
-    return record.output(h, options, dtype), _final(h, tensors.h_0, dtype), record.reserve(h, 5 * units)
+            raw = () if w.norm_ih is None else (product[step], u_h)
+            record.reserves[step] = torch.cat((r, z, n, q, h, *raw), dim=-1)
+    reserve = record.reserve(h, (5 if w.norm_ih is None else 11) * units)
+    return record.output(h, options, dtype), _final(h, tensors.h_0, dtype), reserve
 
 
 def _gru_gates(
     u_x: Tensor, h: Tensor, w: Weights, options: CellOptions, dtype: torch.dtype
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Compute r, z, n and the recurrent part of n, each ``[batch, H]``."""
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    """Compute r, z, n and the recurrent part of n, each ``[batch, H]``, and the recurrent product of the gates."""
     sigma, phi = ACTIVATIONS[options.recurrent_activation], ACTIVATIONS[options.activation]
     x_r, x_z, x_n = u_x.chunk(3, dim=-1)
     if options.reset_after:
         u_h = functional.linear(_masked(h, w.mask_h, dtype), w.hh)
         h_r, h_z, q = _plus(_norm(u_h, w.norm_hh), w.bias_hh).chunk(3, dim=-1)
         r, z = sigma(x_r + h_r), sigma(x_z + h_z)
-        return r, z, phi(x_n + r * q), q
+        return r, z, phi(x_n + r * q), q, u_h
     units = h.shape[1]
     gates, candidate = w.hh.split_with_sizes((2 * units, units))
     bias_gates, bias_n = (None, None) if w.bias_hh is None else w.bias_hh.split_with_sizes((2 * units, units))
-    h_r, h_z = _plus(functional.linear(_masked(h, w.mask_h, dtype), gates), bias_gates).chunk(2, dim=-1)
+    u_h = functional.linear(_masked(h, w.mask_h, dtype), gates)
+    h_r, h_z = _plus(u_h, bias_gates).chunk(2, dim=-1)
     r, z = sigma(x_r + h_r), sigma(x_z + h_z)
     q = _plus(functional.linear(rounded(_masked(r * h, w.mask_h, dtype), dtype), candidate), bias_n)
-    return r, z, phi(x_n + q), q
+    return r, z, phi(x_n + q), q, u_h
 
 
 def _final(state: Tensor, initial: Tensor | None, dtype: torch.dtype) -> Tensor:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 __all__ = ["sequence_mask", "zoneout_seed"]
 
@@ -25,7 +24,7 @@ def sequence_mask(like: Tensor, batch: int, features: int, p: float) -> Tensor:
     -------
     ``[batch, feature]``, drawn from torch's generator.
     """
-    return functional.dropout(like.new_ones(batch, features), p)
+    return like.new_empty(batch, features).bernoulli_(1 - p).div_(1 - p)
 
 
 def zoneout_seed(device: torch.device) -> Tensor:

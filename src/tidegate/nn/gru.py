@@ -10,10 +10,8 @@ from torch.nn.utils.rnn import PackedSequence
 
 from tidegate.errors import ShapeError
 from tidegate.kernels import ops
-from tidegate.kernels.arguments import GruTensors
-from tidegate.kernels.options import CellOptions
 from tidegate.nn.options import LayerOptions, LayerShape
-from tidegate.nn.recurrent import RecurrentLayer, States
+from tidegate.nn.recurrent import RecurrentLayer
 
 __all__ = ["GRU"]
 
@@ -22,8 +20,8 @@ class GRU(RecurrentLayer):
     """GRU layers (Cho et al., 2014): `torch.nn.GRU`, and what it lacks.
 
     Arguments, defaults, ``state_dict``, results and meaning are torch's; the keyword-only options below are new.
-    A plain cell runs on torch's own kernels, other cells on ``tidegate::gru``; `tidegate.kernels.explain` tells which
-    and why.
+    On a CPU it runs on compiled kernels where they are installed, on torch's own or a slow reference elsewhere;
+    `tidegate.kernels.explain` tells which and why.
 
     Parameters
     ----------
@@ -68,6 +66,8 @@ class GRU(RecurrentLayer):
     >>> layer(torch.randn(2, 7, 3)).shape
     torch.Size([2, 5])
     """
+
+    _cell = ops.GRU
 
     def __init__(  # noqa: PLR0913 - torch's arguments and Keras', every one by name
         self,
@@ -174,8 +174,3 @@ class GRU(RecurrentLayer):
         if self.options.layer_norm:
             shapes |= {"weight_norm_ih": (gates,), "weight_norm_hh": (gates,)}
         return shapes
-
-    def _run_direction(
-        self, tensors: dict[str, Any], states: States | None, options: CellOptions
-    ) -> tuple[Tensor, ...]:
-        return ops.gru(GruTensors(h_0=None if states is None else states[0], **tensors), options)

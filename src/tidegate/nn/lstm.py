@@ -10,10 +10,8 @@ from torch.nn.utils.rnn import PackedSequence
 
 from tidegate.errors import ShapeError
 from tidegate.kernels import ops
-from tidegate.kernels.arguments import LstmTensors
-from tidegate.kernels.options import CellOptions
 from tidegate.nn.options import LayerOptions, LayerShape
-from tidegate.nn.recurrent import RecurrentLayer, States
+from tidegate.nn.recurrent import RecurrentLayer
 
 __all__ = ["LSTM"]
 
@@ -22,8 +20,8 @@ class LSTM(RecurrentLayer):
     """LSTM layers (Hochreiter & Schmidhuber, 1997; Gers et al., 2000): `torch.nn.LSTM`, and what it lacks.
 
     Arguments, defaults, ``state_dict``, results and meaning are torch's; the keyword-only options below are new.
-    A plain cell runs on torch's own kernels, other cells on ``tidegate::lstm``; `tidegate.kernels.explain` tells which
-    and why.
+    On a CPU it runs on compiled kernels where they are installed, on torch's own or a slow reference elsewhere;
+    `tidegate.kernels.explain` tells which and why.
 
     Parameters
     ----------
@@ -73,6 +71,8 @@ class LSTM(RecurrentLayer):
     >>> bool((output[1, 4:] == 0).all())
     True
     """
+
+    _cell = ops.LSTM
 
     def __init__(  # noqa: PLR0913 - torch's arguments and Keras', every one by name
         self,
@@ -192,9 +192,3 @@ class LSTM(RecurrentLayer):
             if self.bias:
                 shapes["bias_norm_c"] = (units,)
         return shapes
-
-    def _run_direction(
-        self, tensors: dict[str, Any], states: States | None, options: CellOptions
-    ) -> tuple[Tensor, ...]:
-        h_0, c_0 = (None, None) if states is None else states
-        return ops.lstm(LstmTensors(h_0=h_0, c_0=c_0, **tensors), options)

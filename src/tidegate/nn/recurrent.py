@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.rnn import PackedSequence
 
-from tidegate.errors import ShapeError, StateError, UnsupportedError
-from tidegate.kernels import plain
-from tidegate.kernels.dispatch import TORCH, Choice, choose
-from tidegate.kernels.options import CellOptions
+from tidegate.errors import StateError, UnsupportedError
+from tidegate.kernels import ops, plain
+from tidegate.kernels.autocast import autocast_dtype, cast
+from tidegate.kernels.dispatch import TORCH, Call, Choice, choose
+from tidegate.kernels.options import Activation
 from tidegate.nn import init, sequences
 from tidegate.nn.dropout import sequence_mask, zoneout_seed
 from tidegate.nn.options import LayerOptions, LayerShape
@@ -22,7 +23,7 @@ from tidegate.nn.sequences import Sequences
 
 __all__ = ["RecurrentLayer", "States"]
 
-States = tuple[Tensor, ...]  # h, and c in an LSTM: [layers · directions, batch, unit]
+States = tuple[Tensor, ...]  # h, and c in an LSTM: [layers · directions, batch, unit], or [batch, unit] of a direction
 
 _OF_TORCH = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr")  # in the order of torch's kernels
 _MERGES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
@@ -31,6 +32,21 @@ _MERGES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "mul": lambda forward, backward: forward * backward,
     "ave": lambda forward, backward: (forward + backward) / 2,
 }
+
+
+def _autocast(given: Sequences, start: States, weights: list[Tensor]) -> tuple[Sequences, States, list[Tensor]]:
+    """Cast what torch's own kernels read under autocast on a CPU.
+
+    Left to itself torch answers there in one dtype or the other, as cell and lengths will have it; on a GPU it casts
+    all of it.
+    """
+    dtype = autocast_dtype(given.values) if given.values.is_cpu else None
+    if dtype is None:
+        return given, start, weights
+    packed = None if given.packed is None else given.packed._replace(data=cast(given.packed.data, dtype))
+    states = tuple(cast(state, dtype) for state in start)
+    given = given._replace(values=cast(given.values, dtype), packed=packed)
+    return given, states, [cast(weight, dtype) for weight in weights]
 
 
 class RecurrentLayer(nn.Module, abc.ABC):
@@ -43,6 +59,8 @@ class RecurrentLayer(nn.Module, abc.ABC):
     device, dtype
         Of the parameters.
     """
+
+    _cell: ClassVar[ops.Cell]  # the operators
 
     def __init__(
         self, shape: LayerShape, options: LayerOptions, *, device: torch.device | str | None, dtype: torch.dtype | None
@@ -61,6 +79,11 @@ class RecurrentLayer(nn.Module, abc.ABC):
         self._shape = shape
         self._beyond = tuple(options.beyond_torch(shape, training=training) for training in (False, True))
         self._kinds = self._register(device, dtype)
+        self._slots = self._parameter_slots()
+        self._scalars = self._fixed_scalars()
+        self._zeros = (None,) * self._cell.states
+        self._draws_masks = max(options.input_dropout, options.recurrent_dropout) > 0
+        self._draws_seed = max(options.zoneout_hidden, options.zoneout_cell) > 0
         for name in self._state_names():
             self.register_buffer(name, None, persistent=False)
         self.reset_parameters()
@@ -80,12 +103,6 @@ class RecurrentLayer(nn.Module, abc.ABC):
     @abc.abstractmethod
     def _parameter_shapes(self, input_size: int) -> dict[str, tuple[int, ...]]:
         """Give the shapes of one direction's parameters by kind, torch's own first, in torch's order."""
-
-    @abc.abstractmethod
-    def _run_direction(
-        self, tensors: dict[str, Any], states: States | None, options: CellOptions
-    ) -> tuple[Tensor, ...]:
-        """Run one direction of one layer through the operator: output, then the final states ``[batch, unit]``."""
 
     # ---------------------------------------------------------------- parameters
 
@@ -110,11 +127,38 @@ class RecurrentLayer(nn.Module, abc.ABC):
     def _name(kind: str, layer: int, direction: int) -> str:
         return f"{kind}_l{layer}{'_reverse' if direction else ''}"
 
+    def _parameter_slots(self) -> tuple[tuple[str | None, ...], ...]:
+        """Name the parameters of each layer's directions as the operator takes them; None for one that is absent."""
+        fields = self._cell.tensors._fields
+        kinds = fields[fields.index("weight_ih") : fields.index("mask_x")]
+        return tuple(
+            tuple(self._name(kind, layer, direction) if kind in self._kinds else None for kind in kinds)
+            for layer in range(self.num_layers)
+            for direction in range(self._shape.directions)
+        )
+
+    def _fixed_scalars(self) -> tuple[Any, ...]:
+        """Give the operator's scalars as far as they are the same in every call: all but the last three."""
+        options = self.options.cell(batch_first=False, reverse=False, return_sequences=True)
+        return tuple(int(v) if isinstance(v, Activation) else v for v in options.arguments(self._cell.options)[:-3])
+
+    def _present(self, names: Sequence[str | None]) -> list[Any]:
+        """Read parameters as they are now: nothing here can grow stale."""
+        held = self._parameters  # asked directly: an attribute of a module takes ten times as long
+        # What pruning or a parametrisation computes is an attribute only.
+        return [None if name is None else held[name] if name in held else getattr(self, name) for name in names]
+
+    @property
+    def all_weights(self) -> list[list[nn.Parameter]]:
+        """The parameters of each layer's directions, in the order in which they are registered."""
+        layers, directions = range(self.num_layers), range(self._shape.directions)
+        return [[getattr(self, self._name(k, la, d)) for k in self._kinds] for la in layers for d in directions]
+
     def _weights(self, layers: range) -> list[Tensor]:
-        """Read the parameters of plain layers as they are now, in torch's order: nothing here can grow stale."""
+        """Read the parameters of plain layers, in torch's order."""
         kinds = [kind for kind in _OF_TORCH if kind in self._kinds]
         directions = range(self._shape.directions)
-        return [getattr(self, self._name(k, layer, d)) for layer in layers for d in directions for k in kinds]
+        return self._present([self._name(k, layer, d) for layer in layers for d in directions for k in kinds])
 
     def reset_parameters(self) -> None:
         """Draw the parameters anew, as ``init`` and ``unit_forget_bias`` say."""
@@ -159,7 +203,10 @@ class RecurrentLayer(nn.Module, abc.ABC):
     def _initial(self, hx: States | None, given: Sequences) -> States | None:
         """Give the states to start from, ``[layers · directions, batch, unit]``; None for zeros."""
         if hx is not None:
-            return self._check_states(hx, given)
+            rows = self.num_layers * self._shape.directions
+            return sequences.check_states(hx, given, rows=rows, sizes=self._state_sizes())
+        if not self.options.stateful:
+            return None
         held = [state for name in self._state_names() if (state := getattr(self, name)) is not None]
         if not held:
             return None
@@ -170,19 +217,6 @@ class RecurrentLayer(nn.Module, abc.ABC):
             )
         return tuple(state.to(given.values.dtype) for state in held)
 
-    def _check_states(self, hx: States, given: Sequences) -> States:
-        rows = self.num_layers * self._shape.directions
-        names = ("h_0", "c_0")
-        states = hx if given.batched else tuple(state.unsqueeze(1) if state.dim() == 2 else state for state in hx)
-        for name, size, state, raw in zip(names, self._state_sizes(), states, hx, strict=False):
-            expected = (rows, given.batch, size)
-            if tuple(state.shape) != expected or (not given.batched and raw.dim() != 2):
-                shown = expected if given.batched else (rows, size)
-                raise ShapeError(f"expected {name} of shape {shown}; got {tuple(raw.shape)}")
-            if state.dtype != given.values.dtype and not torch.is_autocast_enabled(state.device.type):
-                raise ShapeError(f"expected {name} of the input's dtype, {given.values.dtype}; got {state.dtype}")
-        return states
-
     # ---------------------------------------------------------------- running
 
     def choice(self, input: Tensor | PackedSequence, lengths: Tensor | None = None) -> Choice:  # noqa: A002
@@ -190,12 +224,13 @@ class RecurrentLayer(nn.Module, abc.ABC):
         return self._choice(self._read(input, lengths))
 
     def _read(self, given: Tensor | PackedSequence, lengths: Tensor | None) -> Sequences:
-        dtype = self.weight_ih_l0.dtype
-        assert isinstance(dtype, torch.dtype)
+        dtype: torch.dtype = self._present(("weight_ih_l0",))[0].dtype
         return sequences.read(given, lengths, batch_first=self.batch_first, input_size=self.input_size, dtype=dtype)
 
     def _choice(self, given: Sequences) -> Choice:
-        return choose(self._beyond[self.training], steps=given.steps, shortest=given.shortest)
+        beyond, projected = self._beyond[self.training], self.proj_size > 0
+        call = Call(beyond, given.values, self.hidden_size, projected, given.steps, given.shortest, ops.COMPILED)
+        return choose(call)
 
     def _run(
         self, values: Tensor | PackedSequence, hx: States | None, lengths: Tensor | None
@@ -206,17 +241,54 @@ class RecurrentLayer(nn.Module, abc.ABC):
         choice = self._choice(given)
         if self.options.go_backwards:
             given = given.reversed()
-        if choice.implementation == TORCH and self._at_once():
-            output, final = self._run_plain(given, start, range(self.num_layers))
+        if choice.implementation == TORCH:
+            answer, final = self._run_torch(given, start)
+            last = [final[0][row] for row in range(-self._shape.directions, 0)]
         else:
-            output, final = self._run_layers(given.padded(), start, choice)
+            given = given.padded()
+            output, finals = self._run_operators(given, start)
+            answer = given.answered(output) if self.options.return_sequences else output
+            last = [states[0] for states in finals[-self._shape.directions :]]
+            final = self._stacked(finals)
         if self.options.stateful:
             self._hold(final)
         if not self.options.return_sequences:
-            output = self._last_output(given, final[0])
+            answer = self._last_output(given, last)
         if not given.batched:
             final = tuple(state.squeeze(1) for state in final)
-        return output, final
+        return answer, final
+
+    def _run_operators(self, given: Sequences, start: States | None) -> tuple[Tensor, list[States]]:
+        """Run padded sequences on the operators: the output, and each direction's final states ``[batch, unit]``."""
+        values = given.values
+        finals: list[States] = []
+        for layer in range(self.num_layers):
+            wanted = self.options.return_sequences or layer + 1 < self.num_layers
+            outputs = []
+            for direction in range(self._shape.directions):
+                row = len(finals)
+                states = self._zeros if start is None else [state[row] for state in start]
+                tensors = (values, given.lengths, *states, *self._present(self._slots[row]), *self._draws(values))
+                scalars = (*self._scalars, self.batch_first, direction == 1, wanted)
+                output, *final = ops.run(self._cell, tensors, scalars)
+                outputs.append(output)
+                finals.append(tuple(final))
+            values = self._met(outputs) if wanted else outputs[0]
+            if self.dropout > 0 and self.training and layer + 1 < self.num_layers:
+                values = functional.dropout(values, self.dropout)
+        return values, finals
+
+    def _stacked(self, finals: list[States]) -> States:
+        """Stack final states to ``[layers · directions, batch, unit]``; none where nobody is going to read them."""
+        if not (self.options.return_state or self.options.stateful):
+            return ()
+        if len(finals) == 1:
+            return tuple(state[None] for state in finals[0])  # a view
+        return tuple(torch.stack(states) for states in zip(*finals, strict=True))
+
+    def _met(self, outputs: Sequence[Tensor]) -> Tensor:
+        """Let the outputs of a layer's directions meet, as ``merge_mode`` says."""
+        return outputs[0] if len(outputs) == 1 else _MERGES[self.options.merge_mode](outputs[-2], outputs[-1])
 
     def _at_once(self) -> bool:
         """Say whether torch's kernels can run all layers in one call, without anything between them."""
@@ -238,6 +310,7 @@ class RecurrentLayer(nn.Module, abc.ABC):
         if start is None:
             start = tuple(given.values.new_zeros(rows, given.batch, size) for size in self._state_sizes())
         network, weights = self._network(len(layers)), self._weights(layers)
+        given, start, weights = _autocast(given, start, weights)
         if given.packed is None and given.lengths is None:
             output, final = plain.run(network, given.values, start, weights)
             return given.answered(self._merged(output)), final
@@ -250,26 +323,21 @@ class RecurrentLayer(nn.Module, abc.ABC):
         answer = PackedSequence(self._merged(output), sizes, order, undo)
         return answer if given.lengths is None else given.answered(given.unpack(answer)), final
 
-    def _run_layers(
-        self, given: Sequences, start: States | None, choice: Choice
-    ) -> tuple[Tensor | PackedSequence, States]:
-        """Run padded sequences layer by layer."""
+    def _run_torch(self, given: Sequences, start: States | None) -> tuple[Tensor | PackedSequence, States]:
+        """Run plain layers on torch's own kernels, all at once where nothing lies between them."""
+        if self._at_once():
+            return self._run_plain(given, start, range(self.num_layers))
+        given, directions = given.padded(), self._shape.directions
         finals: list[States] = []
-        directions = self._shape.directions
         for layer in range(self.num_layers):
             rows = slice(layer * directions, (layer + 1) * directions)
             states = None if start is None else tuple(state[rows] for state in start)
-            if choice.implementation == TORCH:
-                output, final = self._run_plain_layer(given, states, layer)
-            else:
-                output, final = self._run_operators(given, states, layer)
+            output, final = self._run_plain_layer(given, states, layer)
+            if self.training and self.dropout > 0 and layer + 1 < self.num_layers:
+                output = functional.dropout(output, self.dropout)
+            given = given._replace(values=output)
             finals.append(final)
-            if layer + 1 < self.num_layers:
-                if self.training and self.dropout > 0:
-                    output = functional.dropout(output, self.dropout)
-                given = given._replace(values=output)
-        merged = finals[0] if len(finals) == 1 else tuple(torch.cat(states) for states in zip(*finals, strict=True))
-        return given.answered(output) if self.options.return_sequences else output, merged
+        return given.answered(given.values), tuple(torch.cat(states) for states in zip(*finals, strict=True))
 
     def _run_plain_layer(self, given: Sequences, start: States | None, layer: int) -> tuple[Tensor, States]:
         if self.training and self.options.input_dropout > 0:
@@ -280,49 +348,29 @@ class RecurrentLayer(nn.Module, abc.ABC):
         assert isinstance(output, Tensor)
         return output, final
 
-    def _run_operators(self, given: Sequences, start: States | None, layer: int) -> tuple[Tensor, States]:
-        sequence_wanted = self.options.return_sequences or layer + 1 < self.num_layers
-        outputs, finals = [], []
-        for direction in range(self._shape.directions):
-            options = self.options.cell(
-                batch_first=self.batch_first, reverse=direction == 1, return_sequences=sequence_wanted
-            )
-            states = None if start is None else tuple(state[direction] for state in start)
-            output, *final = self._run_direction(self._tensors(given, layer, direction), states, options)
-            outputs.append(output)
-            finals.append(final)
-        stacked = tuple(torch.stack(states) for states in zip(*finals, strict=True))  # [directions, batch, unit]
-        merged = outputs[0] if len(outputs) == 1 else _MERGES[self.options.merge_mode](*outputs)
-        return merged, stacked
-
-    def _tensors(self, given: Sequences, layer: int, direction: int) -> dict[str, Any]:
-        """Collect what an operator reads, states apart; the dropout masks and zoneout's seed are drawn here."""
-        tensors: dict[str, Any] = {"input": given.values, "lengths": given.lengths}
-        for kind in self._kinds:
-            tensors[kind] = getattr(self, self._name(kind, layer, direction))
-        if not self.training:
-            return tensors
-        values, options = given.values, self.options
+    def _draws(self, values: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
+        """Draw what one direction needs for a call: the masks of input and state, and zoneout's seed."""
+        options = self.options
+        if not (self.training and (self._draws_masks or self._draws_seed)):
+            return None, None, None
         batch = values.shape[0 if self.batch_first else 1]
+        mask_x = mask_h = seed = None
         if options.input_dropout > 0:
-            tensors["mask_x"] = sequence_mask(values, batch, values.shape[-1], options.input_dropout)
+            mask_x = sequence_mask(values, batch, values.shape[-1], options.input_dropout)
         if options.recurrent_dropout > 0:
-            tensors["mask_h"] = sequence_mask(values, batch, self._shape.output_size, options.recurrent_dropout)
-        if options.zoneout_hidden > 0 or options.zoneout_cell > 0:
-            tensors["seed"] = zoneout_seed(values.device)
-        return tensors
+            mask_h = sequence_mask(values, batch, self._shape.output_size, options.recurrent_dropout)
+        if self._draws_seed:
+            seed = zoneout_seed(values.device)
+        return mask_x, mask_h, seed
 
     def _merged(self, output: Tensor) -> Tensor:
         """Merge the halves of a bidirectional output as torch's kernels give it."""
-        if not self.bidirectional or self.options.merge_mode == "concat":
-            return output
-        forward, backward = output.chunk(2, dim=-1)
-        return _MERGES[self.options.merge_mode](forward, backward)
+        concatenated = not self.bidirectional or self.options.merge_mode == "concat"
+        return output if concatenated else self._met(output.chunk(2, dim=-1))
 
-    def _last_output(self, given: Sequences, h_n: Tensor) -> Tensor:
-        """Give the last layer's final output, ``[batch, merged]``: 0 in rows without a valid step."""
-        last = h_n[-self._shape.directions :]
-        output = last[0] if len(last) == 1 else _MERGES[self.options.merge_mode](last[0], last[1])
+    def _last_output(self, given: Sequences, hiddens: Sequence[Tensor]) -> Tensor:
+        """Give the final output ``[batch, merged]`` from h of the last layer's directions: 0 in rows without a step."""
+        output = self._met(hiddens)
         if given.lengths is not None:
             output = torch.where((given.lengths > 0).unsqueeze(1), output, 0)
         elif not torch.compiler.is_compiling() and given.steps == 0:

@@ -9,8 +9,9 @@ from torch import _VF, Tensor
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 from tidegate.errors import ShapeError
+from tidegate.kernels.autocast import autocast_dtype
 
-__all__ = ["Sequences", "read"]
+__all__ = ["Sequences", "check_states", "read"]
 
 
 class Sequences(NamedTuple):
@@ -100,19 +101,20 @@ def read(
     if isinstance(given, PackedSequence):
         return _read_packed(given, lengths, batch_first=batch_first, input_size=input_size, dtype=dtype)
     layout = "[batch, time, feature]" if batch_first else "[time, batch, feature]"
-    if given.dim() not in (2, 3):
+    shape = given.shape
+    if len(shape) not in (2, 3):
         raise ShapeError(f"expected an input {layout} or [time, feature]; got shape {_shape(given)}")
     _check_values(given, input_size, dtype)
-    if given.dim() == 2:
+    if len(shape) == 2:
         if lengths is not None:
             raise ShapeError(f"lengths belong to a batch, {layout}; got them beside one sequence, {_shape(given)}")
-        values = given.unsqueeze(0 if batch_first else 1)
-        return Sequences(values, None, None, given.shape[0], 1, batch_first, batched=False)
-    batch, steps = (given.shape[0], given.shape[1]) if batch_first else (given.shape[1], given.shape[0])
+        return Sequences(given.unsqueeze(0 if batch_first else 1), None, None, shape[0], 1, batch_first, batched=False)
+    batch, steps = (shape[0], shape[1]) if batch_first else (shape[1], shape[0])
     if lengths is None:
         return Sequences(given, None, None, steps, batch, batch_first)
     checked, shortest = _read_lengths(lengths, batch, steps)
-    checked = None if checked is None else checked.to(given.device)
+    if checked is not None and not (checked.is_cpu and given.is_cpu):
+        checked = checked.to(given.device)
     return Sequences(given, checked, shortest, steps, batch, batch_first)
 
 
@@ -126,13 +128,43 @@ def _read_packed(
     return Sequences(given.data, None, 1, sizes.shape[0], int(sizes[0]), batch_first, packed=given)
 
 
+def check_states(hx: tuple[Tensor, ...], given: Sequences, *, rows: int, sizes: tuple[int, ...]) -> tuple[Tensor, ...]:
+    """Check initial states, and give them with a batch.
+
+    Parameters
+    ----------
+    hx
+        h_0 and, for an LSTM, c_0: ``[rows, batch, unit]``, or ``[rows, unit]`` for one sequence.
+    given
+        What the layer is called with.
+    rows
+        Layers · directions.
+    sizes
+        The units of each state.
+
+    Raises
+    ------
+    ShapeError
+        If shape or dtype are others.
+    """
+    states = hx if given.batched else tuple(state.unsqueeze(1) if state.dim() == 2 else state for state in hx)
+    for name, size, state, raw in zip(("h_0", "c_0"), sizes, states, hx, strict=False):
+        expected = (rows, given.batch, size)
+        if tuple(state.shape) != expected or (not given.batched and raw.dim() != 2):
+            shown = expected if given.batched else (rows, size)
+            raise ShapeError(f"expected {name} of shape {shown}; got {tuple(raw.shape)}")
+        if state.dtype != given.values.dtype and autocast_dtype(state) is None:
+            raise ShapeError(f"expected {name} of the input's dtype, {given.values.dtype}; got {state.dtype}")
+    return states
+
+
 def _check_values(values: Tensor, input_size: int, dtype: torch.dtype) -> None:
     if values.shape[-1] != input_size:
         raise ShapeError(
             f"expected {input_size} features in the input's last dimension (input_size); "
             f"got {values.shape[-1]}, shape {_shape(values)}"
         )
-    if values.dtype != dtype and not torch.is_autocast_enabled(values.device.type):
+    if values.dtype != dtype and autocast_dtype(values) is None:
         raise ShapeError(
             f"expected an input of the parameters' dtype, {dtype}; got {values.dtype}: convert one of them"
         )
@@ -145,16 +177,19 @@ def _read_lengths(lengths: Tensor, batch: int, steps: int) -> tuple[Tensor | Non
         raise ShapeError(f"expected lengths as a tensor of whole numbers, [batch]; got {kind}")
     if lengths.dim() != 1 or lengths.shape[0] != batch:
         raise ShapeError(f"expected one length a row, shape ({batch},); got shape {_shape(lengths)}")
-    lengths = lengths.to(torch.int64)
+    if lengths.dtype != torch.int64:
+        lengths = lengths.to(torch.int64)
     if torch.compiler.is_compiling():  # a look at the values would break the graph
         return lengths, None
     if batch == 0:
         return None, None
-    least, most = (int(value) for value in torch.aminmax(lengths))
+    values = lengths.tolist()  # for a batch of usual size faster than any operator
+    least, most = min(values), max(values)
     if least < 0 or most > steps:
         wrong = least if least < 0 else most
-        row = int((lengths == wrong).nonzero()[0])
-        raise ShapeError(f"expected lengths from 0 to {steps}, the steps of the input; got {wrong} in row {row}")
+        raise ShapeError(
+            f"expected lengths from 0 to {steps}, the steps of the input; got {wrong} in row {values.index(wrong)}"
+        )
     return (None, None) if least == steps else (lengths, least)
 
 
