@@ -9,8 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+import tidegate.kernels.ops  # noqa: F401 - defines the operators
 from recurrences.rows import LEAST, Figure, Row, Settings
-from tidegate.kernels import native, ops
+from tidegate.kernels import native
 from tidegate.kernels.arguments import GRU_GRADIENTS, LSTM_GRADIENTS, GruTensors, LstmTensors
 from tidegate.kernels.bench import Contender, Ratio, interleaved, repeating
 from tidegate.kernels.options import GRU_OPTIONS, LSTM_OPTIONS, CellOptions
@@ -41,7 +42,6 @@ class _Cell:
 def _cell(name: str, units: int) -> _Cell:
     """Prepare the operators' arguments; to be called in inference mode, which leaves autograd out."""
     native.available()  # loads the compiled kernels
-    assert ops.__name__  # defines the operators
     lstm = name == "LSTM"
     gates, bound = 4 if lstm else 3, units**-0.5
 
