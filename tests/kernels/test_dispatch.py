@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 from torch.nn.utils.rnn import pack_sequence
 
 from tidegate import nn
@@ -93,8 +94,15 @@ def test_torch_func_transforms_plain_cells() -> None:
     expected = torch.autograd.grad(total(parameters), list(parameters.values()))
     for here, there in zip(gradients.values(), expected, strict=True):
         torch.testing.assert_close(here, there)
-    assert chosen[0] == (TORCH, "torch.func transforms torch's own kernels, but not the operators")
+    assert chosen[0].implementation == TORCH
+    assert chosen[0].reason.startswith("torch.func and forward-mode derivatives see through torch's own kernels")
     assert chosen[1].implementation == FUSED
+    with forward_ad.dual_level():
+        assert choose(call()) == chosen[0]
+        assert choose(call(beyond_torch=("peephole",))) == (
+            REFERENCE,
+            f"{LACKING}peephole, and torch.func and forward-mode derivatives see through plain torch only",
+        )
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 from torch.nn.utils import prune
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
@@ -356,6 +357,31 @@ def test_weights_can_be_called_functionally() -> None:
     x = torch.randn(6, 3, 4)
     result = torch.func.functional_call(layer, dict(other.named_parameters()), (x,))
     assert torch.equal(result[0], other(x)[0])
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated:DeprecationWarning")  # within forward mode itself
+@pytest.mark.parametrize("kind", KINDS)
+def test_torch_func_and_forward_mode(kind: str) -> None:
+    """With an option that torch lacks: the same numbers by reverse mode, by torch.func and by forward mode."""
+    layer = make(kind, 4, 5, layer_norm=True, return_state=False).double()
+    x = torch.randn(6, 3, 4, dtype=torch.float64)
+    tangent = torch.randn_like(x)
+
+    def total(values: Tensor) -> Tensor:
+        return torch.sin(layer(values, lengths=LENGTHS)).sum()
+
+    leaf = x.clone().requires_grad_()
+    (expected,) = torch.autograd.grad(total(leaf), leaf)
+    torch.testing.assert_close(torch.func.grad(total)(x), expected)
+    along = (expected * tangent).sum()
+    torch.testing.assert_close(torch.func.jvp(total, (x,), (tangent,))[1], along)
+    with forward_ad.dual_level():
+        dual = forward_ad.unpack_dual(total(forward_ad.make_dual(x, tangent)))  # type: ignore[no-untyped-call]
+        assert dual.tangent is not None
+        torch.testing.assert_close(dual.tangent.detach(), along)
+    stacked = torch.stack((x, 2 * x))
+    many = torch.func.vmap(layer)(stacked)
+    torch.testing.assert_close(many, torch.stack((layer(x), layer(2 * x))))
 
 
 def test_stands_in_a_sequential() -> None:

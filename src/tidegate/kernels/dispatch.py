@@ -17,6 +17,7 @@ from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 
 from tidegate.errors import UnsupportedError
 from tidegate.kernels import native
@@ -34,6 +35,7 @@ __all__ = [
     "explain",
     "forced",
     "forced_implementation",
+    "transformed",
 ]
 
 TORCH = "torch"
@@ -72,7 +74,7 @@ _PROJECTION = "the compiled kernels know no projection"
 _PLAIN_FUSED = Choice(FUSED, "the compiled kernels are the fastest for this cell")
 _PLAIN = Choice(TORCH, "a plain cell: torch's own kernels compute exactly this")
 _PLAIN_PROJECTED = Choice(TORCH, f"a plain cell with a projection: torch computes exactly this, and {_PROJECTION}")
-_TRANSFORMED = Choice(TORCH, "torch.func transforms torch's own kernels, but not the operators")
+_TRANSFORMED = "torch.func and forward-mode derivatives see through torch's own kernels, but not through the operators"
 
 _forced: str | None = None
 
@@ -113,6 +115,11 @@ def forced_implementation() -> str | None:
     return _forced
 
 
+def transformed() -> bool:
+    """Say whether a transformation of torch.func or a forward-mode derivative is under way."""
+    return torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0
+
+
 def choose(call: Call) -> Choice:
     """Choose the implementation for one call of a layer.
 
@@ -139,8 +146,8 @@ def _for_plain_cell(call: Call) -> Choice:
         return _PLAIN
     if call.projected:
         return _PLAIN_PROJECTED
-    if torch._C._are_functorch_transforms_active():
-        return _TRANSFORMED
+    if transformed():
+        return Choice(TORCH, _TRANSFORMED)
     dtype = autocast_dtype(call.values) or call.values.dtype
     crossover = TORCH_FROM_UNITS.get(dtype)
     if crossover is not None and call.units >= crossover:
@@ -159,6 +166,8 @@ def _lacking(call: Call) -> str:
 
 def _fused_obstacle(call: Call) -> str | None:
     """Say why the compiled kernels cannot run a call; None if they can."""
+    if not torch.compiler.is_compiling() and transformed():
+        return "torch.func and forward-mode derivatives see through plain torch only"
     if not call.values.is_cpu:
         return "the compiled kernels are for CPUs"
     if not call.compiled:

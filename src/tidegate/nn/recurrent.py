@@ -283,7 +283,7 @@ class RecurrentLayer(nn.Module, abc.ABC):
         if not (self.options.return_state or self.options.stateful):
             return ()
         if len(finals) == 1:
-            return tuple(state[None] for state in finals[0])  # a view
+            return tuple([state[None] for state in finals[0]])  # views
         return tuple(torch.stack(states) for states in zip(*finals, strict=True))
 
     def _met(self, outputs: Sequence[Tensor]) -> Tensor:
