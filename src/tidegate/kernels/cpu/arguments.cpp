@@ -82,31 +82,38 @@ Tensor converted(const Tensor& tensor, ScalarType type) {
 }
 
 Tensor new_tensor(std::initializer_list<int64_t> sizes, ScalarType type) {
-  return torch::stable::empty({sizes.begin(), sizes.size()}, type, std::nullopt,
-                              torch::stable::Device(torch::headeronly::DeviceType::CPU));
+  int64_t strides[3];
+  int64_t stride = 1;
+  for (size_t at = sizes.size(); at-- > 0; stride *= sizes.begin()[at]) strides[at] = stride;
+  AtenTensorHandle handle = nullptr;  // not torch::stable::empty, which looks its operator up by name each time
+  STABLE_TORCH_ERROR_CODE_CHECK(aoti_torch_empty_strided(
+      static_cast<int64_t>(sizes.size()), sizes.begin(), strides,
+      torch::stable::detail::to<int32_t>(torch::stable::detail::from(type)), aoti_torch_device_type_cpu(), 0, &handle));
+  return Tensor(handle);
 }
 
 template <class T>
-Reading<T>::Reading(const Cell& cell, const Arguments& arguments) : arguments_(arguments) {
-  held_.reserve(2 * kFieldCount);
+Reading<T>::Reading(const Cell& cell, const Arguments& arguments, int64_t inputs, int64_t units) : arguments_(arguments) {
   const Tensor& input = arguments[kInput];
   STD_TORCH_CHECK(input.dim() == 3, "expected an input of three dimensions; got ", input.dim());
   const auto sizes = input.sizes();
   call.batch = sizes[arguments.batch_first ? 0 : 1];
   call.steps = sizes[arguments.batch_first ? 1 : 0];
-  call.inputs = sizes[2];
+  call.inputs = inputs;
+  call.units = units;
   call.gates = cell.gates;
-  call.units = arguments[kWeightIh].sizes()[0] / cell.gates;
   call.options = arguments.options;
   call.rounding = rounding_of(arguments.dtype());
-  call.input = read_sequence(input, kNames[kInput], call.inputs);
-
-  const int64_t units = call.units, columns = cell.gates * units;
-  const auto at = [&](Field field, std::initializer_list<int64_t> expected) {
-    return read(arguments.tensors[field], kNames[field], expected);
-  };
+  call.input = read_sequence(input, kNames[kInput], inputs);
   call.h_0 = at(kH0, {call.batch, units});
   call.c_0 = at(kC0, {call.batch, units});
+  call.lengths = whole_numbers(kLengths, call.batch);
+}
+
+template <class T>
+Reading<T>::Reading(const Cell& cell, const Arguments& arguments)
+    : Reading(cell, arguments, arguments[kWeightIh].sizes()[1], arguments[kWeightIh].sizes()[0] / cell.gates) {
+  const int64_t units = call.units, columns = cell.gates * units;
   call.weight_ih = at(kWeightIh, {columns, call.inputs});
   call.weight_hh = at(kWeightHh, {columns, units});
   call.bias_ih = at(kBiasIh, {columns});
@@ -118,18 +125,23 @@ Reading<T>::Reading(const Cell& cell, const Arguments& arguments) : arguments_(a
   call.bias_norm_c = at(kBiasNormC, {units});
   call.mask_x = at(kMaskX, {call.batch, call.inputs});
   call.mask_h = at(kMaskH, {call.batch, units});
+  call.seed = whole_numbers(kSeed, 1);
   STD_TORCH_CHECK((call.norm_ih != nullptr) == (call.norm_hh != nullptr), "both products are normalised, or neither");
   STD_TORCH_CHECK(!call.norm_ih || call.options.reset_after, "layer normalisation needs reset_after=True");
-
-  const auto whole_numbers = [&](Field field, int64_t count) -> const int64_t* {
-    if (!arguments.tensors[field]) return nullptr;
-    expect_sizes(arguments[field], kNames[field], {count});
-    held_.push_back(torch::stable::contiguous(converted(arguments[field], ScalarType::Long)));
-    return static_cast<const int64_t*>(held_.back().data_ptr());
-  };
-  call.lengths = whole_numbers(kLengths, call.batch);
-  call.seed = whole_numbers(kSeed, 1);
   call.reserve_width = (cell.kept + (call.norm_ih ? 2 * cell.gates : 0)) * units;
+}
+
+template <class T>
+const T* Reading<T>::at(Field field, std::initializer_list<int64_t> sizes) {
+  return read(arguments_.tensors[field], kNames[field], sizes);
+}
+
+template <class T>
+const int64_t* Reading<T>::whole_numbers(Field field, int64_t count) {
+  if (!arguments_.tensors[field]) return nullptr;
+  expect_sizes(arguments_[field], kNames[field], {count});
+  held_.push_back(torch::stable::contiguous(converted(arguments_[field], ScalarType::Long)));
+  return static_cast<const int64_t*>(held_.back().data_ptr());
 }
 
 template <class T>
@@ -148,14 +160,11 @@ Sequence<const T> Reading<T>::read_sequence(const Tensor& tensor, const char* na
   } else {
     expect_sizes(tensor, name, {call.steps, call.batch, features});
   }
-  const Tensor* read = &tensor;
-  if (tensor.scalar_type() != kType) {
-    held_.push_back(converted(tensor, kType));
-    read = &held_.back();
-  }
-  const auto strides = read->strides();
+  if (tensor.scalar_type() != kType) held_.push_back(converted(tensor, kType));
+  const Tensor& read = tensor.scalar_type() == kType ? tensor : held_.back();
+  const auto strides = read.strides();
   const int time = arguments_.batch_first ? 1 : 0;
-  return {static_cast<const T*>(read->data_ptr()), strides[time], strides[1 - time], strides[2]};
+  return {static_cast<const T*>(read.data_ptr()), strides[time], strides[1 - time], strides[2]};
 }
 
 template <class T>

@@ -82,6 +82,8 @@ template <class T>
 class Reading {
  public:
   Reading(const Cell& cell, const Arguments& arguments);
+  // Without weights, whose sizes are told: they lie packed elsewhere.
+  Reading(const Cell& cell, const Arguments& arguments, int64_t inputs, int64_t units);
 
   Call<T> call{};
   // A tensor in T, contiguous; null where it is absent. Its sizes must be as expected: the kernels do not look again.
@@ -93,6 +95,9 @@ class Reading {
   static constexpr ScalarType kType = sizeof(T) == 8 ? ScalarType::Double : ScalarType::Float;
 
  private:
+  const T* at(Field field, std::initializer_list<int64_t> sizes);
+  const int64_t* whole_numbers(Field field, int64_t count);
+
   const Arguments& arguments_;
   std::vector<Tensor> held_;
 };

@@ -140,14 +140,14 @@ class Chunk {
 template <class T>
 void take_state_gradient(const Call<T>& call, const Rows<T>& rows, const T* given, T** to) {
   for (int64_t row = 0; row < rows.count(); ++row) {
-    copy_padded(given ? given + rows.id(row) * call.units : nullptr, call.units, to[row], padded<T>(call.units));
+    copy_state(given, rows.id(row), call.units, to[row]);
   }
 }
 
 template <class T>
 void give_state_gradient(const Call<T>& call, const Rows<T>& rows, T** from, T* wanted) {
   for (int64_t row = 0; wanted && row < rows.count(); ++row) {
-    copy_padded(from[row], call.units, wanted + rows.id(row) * call.units, call.units);
+    copy(from[row], call.units, wanted + rows.id(row) * call.units);
   }
 }
 

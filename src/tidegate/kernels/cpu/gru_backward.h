@@ -168,11 +168,11 @@ class GruBackward {
     const T* raw = call_.kept(step, id) + 5 * units;
     const T* gates = chunk_.gates[at];
     norm_backward(raw, call_.norm_ih, gates, columns, chunk_.x_gates[at], sums_.norm_ih.values);
-    copy_padded(gates, 2 * units, row_[0], 2 * units);
-    copy_padded(gates + 3 * units, units, row_[0] + 2 * units, units);
+    copy(gates, 2 * units, row_[0]);
+    copy(gates + 3 * units, units, row_[0] + 2 * units);
     norm_backward(raw + columns, call_.norm_hh, row_[0], columns, row_[1], sums_.norm_hh.values);
-    copy_padded(row_[1], 2 * units, chunk_.h_gates[at], 2 * units);
-    copy_padded(row_[1] + 2 * units, units, chunk_.h_gates[at] + 3 * units, units);
+    copy(row_[1], 2 * units, chunk_.h_gates[at]);
+    copy(row_[1] + 2 * units, units, chunk_.h_gates[at] + 3 * units);
   }
 
   void products() {

@@ -42,13 +42,13 @@ class GruForward {
     hidden_ = arena.take_rows<T>(rows, units);
     masked_ = call.mask_h ? arena.take_rows<T>(rows, units) : hidden_;
     reset_ = call.options.reset_after ? nullptr : arena.take_rows<T>(rows, units);
-    x_sums_ = call.normed() ? arena.take_rows<T>(rows, 3 * units) : nullptr;
-    h_sums_ = call.normed() ? arena.take_rows<T>(rows, 3 * units) : nullptr;
+    raw_ = call.normed() && !call.reserve ? arena.take_rows<T>(rows, 6 * units) : nullptr;
+    x_sums_ = arena.take<T*>(rows);
+    h_sums_ = arena.take<T*>(rows);
     copies_ = input_.copies() ? arena.take_rows<T>(rows, call.inputs) : nullptr;
     input_rows_ = arena.take<const T*>(rows);
     for (auto& pointers : bias_rows_) pointers = arena.take<const T*>(rows);
     for (auto& pointers : parts_) pointers = arena.take<T*>(rows);
-    normed_ = arena.take<T>(padded<T>(3 * units));
     zone_ = {call.options.zoneout_hidden, call.seed, 0, arena.take<T>(Zone<T>::room(units))};
   }
 
@@ -73,7 +73,7 @@ class GruForward {
       }
     }
     for (int64_t row = 0; row < rows_.count(); ++row) {
-      copy_padded(hidden_[row], call_.units, call_.h_n + rows_.id(row) * call_.units, call_.units);
+      copy(hidden_[row], call_.units, call_.h_n + rows_.id(row) * call_.units);
     }
   }
 
@@ -82,15 +82,12 @@ class GruForward {
     const int64_t units = call_.units;
     for (int64_t row = 0; row < rows_.count(); ++row) {
       const int64_t id = rows_.id(row);
-      copy_padded(call_.h_0 ? call_.h_0 + id * units : nullptr, units, hidden_[row], padded<T>(units));
+      copy_state(call_.h_0, id, units, hidden_[row]);
       if (call_.mask_h) mask_row(hidden_[row], call_.mask_h + id * units, units, call_.rounding, masked_[row]);
       for (int part = 0; part < 3; ++part) {  // r and z, n, q
         bias_rows_[part][row] = weights_.bias + (part ? (part + 1) * units : 0);
       }
-      for (int part = 0; part < 2; ++part) {  // where n and q of the sums lie, or n of both raw products
-        T* const raw = part ? (h_sums_ ? h_sums_[row] : nullptr) : (x_sums_ ? x_sums_[row] : nullptr);
-        parts_[part][row] = call_.normed() ? raw + 2 * units : sums_[row] + (2 + part) * units;
-      }
+      for (int part = 0; part < 2; ++part) parts_[part][row] = sums_[row] + (2 + part) * units;
     }
   }
 
@@ -107,26 +104,39 @@ class GruForward {
       if (!reset_) multiply(&h_n, 1, working, units, bias_rows_[2], parts_[1]);
       return;
     }
+    for (int64_t row = 0; row < working; ++row) {  // backward reads the raw products
+      x_sums_[row] = call_.reserve ? call_.kept(step, rows_.id(row)) + 5 * units : raw_[row];
+      h_sums_[row] = x_sums_[row] + 3 * units;
+      parts_[0][row] = x_sums_[row] + 2 * units;
+      parts_[1][row] = h_sums_[row] + 2 * units;
+    }
     multiply<T>(gates, 1, working, 2 * units, nullptr, x_sums_);
     multiply<T>(&x_n, 1, working, units, nullptr, parts_[0]);
     multiply<T>(gates + 1, 1, working, 2 * units, nullptr, h_sums_);
     multiply<T>(&h_n, 1, working, units, nullptr, parts_[1]);
-    for (int64_t row = 0; row < working; ++row) norms(step, row);
+    for (int64_t row = 0; row < working; ++row) norms(row);
   }
 
-  void norms(int64_t step, int64_t row) {
+  void norms(int64_t row) {
     const int64_t units = call_.units, columns = 3 * units;
+    const T *x = x_sums_[row], *h = h_sums_[row], *bias = weights_.bias;
     T* sums = sums_[row];
-    copy_padded(weights_.bias, 4 * units, sums, 4 * units);
-    norm_row(x_sums_[row], call_.norm_ih, columns, sums);
-    clear(normed_, columns);
-    norm_row(h_sums_[row], call_.norm_hh, columns, normed_);
-    for (int64_t at = 0; at < 2 * units; ++at) sums[at] += normed_[at];
-    for (int64_t unit = 0; unit < units; ++unit) sums[3 * units + unit] += normed_[2 * units + unit];
-    if (!call_.reserve) return;
-    T* raw = call_.kept(step, rows_.id(row)) + 5 * units;
-    copy_padded(x_sums_[row], columns, raw, columns);
-    copy_padded(h_sums_[row], columns, raw + columns, columns);
+    const Moments<T> of_x = moments(x, columns), of_h = moments(h, columns);
+    for (int64_t at = 0; at < columns; at += kLanes<T>) {
+      const int64_t left = columns - at;
+      const Vector<T> from_x = normalised<T>(load_up_to(x + at, left), of_x) * load_up_to(call_.norm_ih + at, left);
+      store_up_to(sums + at, load(bias + at) + from_x, left);
+    }
+    const auto add_h = [&](int64_t at, int64_t end, int64_t to) {
+      for (; at < end; at += kLanes<T>, to += kLanes<T>) {
+        const int64_t left = end - at;
+        const Vector<T> from_h = normalised<T>(load_up_to(h + at, left), of_h) * load_up_to(call_.norm_hh + at, left);
+        store_up_to(sums + to, load(sums + to) + from_h, left);
+      }
+    };
+    add_h(0, 2 * units, 0);
+    copy(bias + columns, units, sums + columns);
+    add_h(2 * units, columns, columns);
   }
 
   // reset_after=False: r first, then the product with the hidden state that it lets through.
@@ -154,6 +164,7 @@ class GruForward {
     const T* sums = sums_[row];
     T *hidden = hidden_[row], *kept = call_.reserve ? call_.kept(step, id) : nullptr;
     T* output = call_.output.data ? call_.output.at(step, id) : nullptr;
+    const T* mask = call_.mask_h ? call_.mask_h + id * units : nullptr;
     const bool after = call_.options.reset_after;
     if constexpr (!kPlain) zone_.draw(step, id, units);
     for (int64_t unit = 0; unit < units; unit += kLanes<T>) {
@@ -163,22 +174,25 @@ class GruForward {
       const Vector<T> q = load(sums + 3 * units + unit), old = load(hidden + unit);
       const Vector<T> n = activate<T>(kinds.state, load(sums + 2 * units + unit) + (after ? r * q : q));
       Vector<T> now = n + z * (old - n);
-      if constexpr (!kPlain) now = zone_.apply(old, now, unit);
+      if constexpr (!kPlain) {
+        now = zone_.apply(old, now, unit);
+        if (mask) store(masked_[row] + unit, now * load_up_to(mask + unit, left));
+      }
       store(hidden + unit, now);
       if (kept) {
         store_up_to(kept + unit, r, left);
         store_up_to(kept + units + unit, z, left);
         store_up_to(kept + 2 * units + unit, n, left);
         store_up_to(kept + 3 * units + unit, q, left);
-        if (kPlain) store_up_to(kept + 4 * units + unit, now, left);
+        store_up_to(kept + 4 * units + unit, now, left);
       }
-      if (kPlain && output) store_up_to(output + unit, now, left);
+      if (output) store_up_to(output + unit, now, left);
     }
-    if constexpr (!kPlain) {
+    if (!kPlain && call_.rounding != Rounding::kNone) {
       round_row(hidden, units, call_.rounding);
-      if (call_.mask_h) mask_row(hidden, call_.mask_h + id * units, units, call_.rounding, masked_[row]);
-      if (kept) copy_padded(hidden, units, kept + 4 * units, units);
-      if (output) copy_padded(hidden, units, output, units);
+      if (mask) mask_row(hidden, mask, units, call_.rounding, masked_[row]);
+      if (kept) copy(hidden, units, kept + 4 * units);
+      if (output) copy(hidden, units, output);
     }
   }
 
@@ -186,10 +200,9 @@ class GruForward {
   const Rows<T> rows_;
   const InputRows<T> input_;
   const GruWeights<T> weights_;
-  T **sums_, **hidden_, **masked_, **reset_, **x_sums_, **h_sums_, **copies_;  // a row each
+  T **sums_, **hidden_, **masked_, **reset_, **raw_, **x_sums_, **h_sums_, **copies_;  // a row each
   const T **input_rows_, **bias_rows_[3];
-  T** parts_[2];
-  T* normed_;
+  T** parts_[2];  // where n and q of the sums lie, or n of both raw products
   Zone<T> zone_;
 };
 

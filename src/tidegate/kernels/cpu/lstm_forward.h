@@ -35,8 +35,9 @@ class LstmForward {
     hidden_ = arena.take_rows<T>(rows, units);
     cell_ = arena.take_rows<T>(rows, units);
     masked_ = call.mask_h ? arena.take_rows<T>(rows, units) : hidden_;
-    x_sums_ = call.normed() ? arena.take_rows<T>(rows, 4 * units) : nullptr;
-    h_sums_ = call.normed() ? arena.take_rows<T>(rows, 4 * units) : nullptr;
+    raw_ = call.normed() && !call.reserve ? arena.take_rows<T>(rows, 8 * units) : nullptr;
+    x_sums_ = arena.take<T*>(rows);
+    h_sums_ = arena.take<T*>(rows);
     copies_ = input_.copies() ? arena.take_rows<T>(rows, call.inputs) : nullptr;
     input_rows_ = arena.take<const T*>(rows);
     bias_rows_ = arena.take<const T*>(rows);
@@ -73,9 +74,9 @@ class LstmForward {
   void start() {
     const int64_t units = call_.units;
     for (int64_t row = 0; row < rows_.count(); ++row) {
-      const int64_t id = rows_.id(row), room = padded<T>(units);
-      copy_padded(call_.h_0 ? call_.h_0 + id * units : nullptr, units, hidden_[row], room);
-      copy_padded(call_.c_0 ? call_.c_0 + id * units : nullptr, units, cell_[row], room);
+      const int64_t id = rows_.id(row);
+      copy_state(call_.h_0, id, units, hidden_[row]);
+      copy_state(call_.c_0, id, units, cell_[row]);
       if (call_.mask_h) mask_row(hidden_[row], call_.mask_h + id * units, units, call_.rounding, masked_[row]);
       bias_rows_[row] = weights_.bias;
     }
@@ -92,23 +93,21 @@ class LstmForward {
       multiply(operands, 2, working, 4 * units, bias_rows_, sums_);
       return;
     }
+    for (int64_t row = 0; row < working; ++row) {  // backward reads the raw products
+      x_sums_[row] = call_.reserve ? call_.kept(step, rows_.id(row)) + 6 * units : raw_[row];
+      h_sums_[row] = x_sums_[row] + 4 * units;
+    }
     multiply<T>(operands, 1, working, 4 * units, nullptr, x_sums_);
     multiply<T>(operands + 1, 1, working, 4 * units, nullptr, h_sums_);
     for (int64_t row = 0; row < working; ++row) {
-      copy_padded(weights_.bias, 4 * units, sums_[row], 4 * units);
-      norm_row(x_sums_[row], call_.norm_ih, 4 * units, sums_[row]);
-      norm_row(h_sums_[row], call_.norm_hh, 4 * units, sums_[row]);
-      if (call_.reserve) {
-        T* raw = call_.kept(step, rows_.id(row)) + 6 * units;
-        copy_padded(x_sums_[row], 4 * units, raw, 4 * units);
-        copy_padded(h_sums_[row], 4 * units, raw + 4 * units, 4 * units);
-      }
+      norm_products(x_sums_[row], call_.norm_ih, h_sums_[row], call_.norm_hh, weights_.bias, 4 * units, sums_[row]);
     }
   }
 
   // Where the new hidden state of a row goes; null: nowhere.
   struct Targets {
-    T *hidden, *kept, *output;
+    T *hidden, *kept, *output, *masked;
+    const T* mask;
   };
 
   // Gates, cell and output of one row; `kPlain` leaves out every option.
@@ -119,7 +118,8 @@ class LstmForward {
     const T *sums = sums_[row], *peephole = kPlain ? nullptr : call_.peephole;
     T *cell = cell_[row], *kept = call_.reserve ? call_.kept(step, id) : nullptr;
     const Targets targets{hidden_[row], kept ? kept + 5 * units : nullptr,
-                          call_.output.data ? call_.output.at(step, id) : nullptr};
+                          call_.output.data ? call_.output.at(step, id) : nullptr, masked_[row],
+                          call_.mask_h ? call_.mask_h + id * units : nullptr};
     const bool normed = !kPlain && call_.norm_c;
     if constexpr (!kPlain) {
       zone_h_.draw(step, id, units);
@@ -156,7 +156,7 @@ class LstmForward {
     }
     if constexpr (!kPlain) {
       if (normed) normed_output(kinds.state, targets);
-      settle(targets, id, row);
+      if (call_.rounding != Rounding::kNone) round_hidden(targets);
     }
   }
 
@@ -171,32 +171,31 @@ class LstmForward {
     }
   }
 
-  // Hand on the new hidden state of some units; what options still have to do to it is done by `settle`.
+  // Hand on the new hidden state of some units.
   template <bool kPlain>
   TIDEGATE_INLINE void emit(const Targets& targets, int64_t unit, int64_t left, Vector<T> now) const {
-    T* hidden = targets.hidden + unit;
     if constexpr (!kPlain) {
-      store(hidden, zone_h_.apply(load(hidden), now, unit));
-    } else {
-      store(hidden, now);
-      if (targets.kept) store_up_to(targets.kept + unit, now, left);
-      if (targets.output) store_up_to(targets.output + unit, now, left);
+      now = zone_h_.apply(load(targets.hidden + unit), now, unit);
+      if (targets.mask) store(targets.masked + unit, now * load_up_to(targets.mask + unit, left));
     }
+    store(targets.hidden + unit, now);
+    if (targets.kept) store_up_to(targets.kept + unit, now, left);
+    if (targets.output) store_up_to(targets.output + unit, now, left);
   }
 
-  void settle(const Targets& targets, int64_t id, int64_t row) {
+  void round_hidden(const Targets& targets) const {
     const int64_t units = call_.units;
     round_row(targets.hidden, units, call_.rounding);
-    if (call_.mask_h) mask_row(targets.hidden, call_.mask_h + id * units, units, call_.rounding, masked_[row]);
-    if (targets.kept) copy_padded(targets.hidden, units, targets.kept, units);
-    if (targets.output) copy_padded(targets.hidden, units, targets.output, units);
+    if (targets.mask) mask_row(targets.hidden, targets.mask, units, call_.rounding, targets.masked);
+    if (targets.kept) copy(targets.hidden, units, targets.kept);
+    if (targets.output) copy(targets.hidden, units, targets.output);
   }
 
   void finish() {
     for (int64_t row = 0; row < rows_.count(); ++row) {
       const int64_t at = rows_.id(row) * call_.units;
-      copy_padded(hidden_[row], call_.units, call_.h_n + at, call_.units);
-      copy_padded(cell_[row], call_.units, call_.c_n + at, call_.units);
+      copy(hidden_[row], call_.units, call_.h_n + at);
+      copy(cell_[row], call_.units, call_.c_n + at);
     }
   }
 
@@ -204,7 +203,7 @@ class LstmForward {
   const Rows<T> rows_;
   const InputRows<T> input_;
   const LstmWeights<T> weights_;
-  T **sums_, **hidden_, **cell_, **masked_, **x_sums_, **h_sums_, **copies_;  // a row each
+  T **sums_, **hidden_, **cell_, **masked_, **raw_, **x_sums_, **h_sums_, **copies_;  // a row each
   const T **input_rows_, **bias_rows_;
   T *raw_cell_, *open_;  // of the row at hand, for the norm of its cell
   Zone<T> zone_h_, zone_c_;

@@ -15,6 +15,7 @@
 
 #include "capability.h"
 #include "operators.h"
+#include "packed.h"
 
 namespace {
 
@@ -31,14 +32,20 @@ int64_t limit(int64_t level) {
 STABLE_TORCH_LIBRARY_FRAGMENT(tidegate, library) {
   library.def("cpu_capability() -> int");
   library.def("cpu_limit(int level) -> int");
+  library.def(
+      "run_packed(Tensor packed, Tensor input, Tensor? lengths, Tensor? h_0, Tensor? c_0, bool batch_first, bool reverse, "
+      "bool return_sequences) -> (Tensor output, Tensor h_n, Tensor c_n)");
 }
 
-// The schemas stand in ops.py, with implementations for every device; these take their place on a CPU.
+// The schemas stand in ops.py, those of the cells with implementations for every device; these take their place on a CPU.
 STABLE_TORCH_LIBRARY_IMPL(tidegate, CPU, library) {
   library.impl("lstm", &tidegate::lstm);
   library.impl("lstm_backward", &tidegate::lstm_backward);
   library.impl("gru", &tidegate::gru);
   library.impl("gru_backward", &tidegate::gru_backward);
+  library.impl("pack_lstm", &tidegate::pack_lstm);
+  library.impl("pack_gru", &tidegate::pack_gru);
+  library.impl("run_packed", &tidegate::run_packed);
 }
 
 // Without a tensor among its arguments an operator has no device to be dispatched by; a composite kernel serves.

@@ -25,14 +25,16 @@ TIDEGATE_INLINE Vector<T> normalised(Vector<T> value, Moments<T> m) {
   return (value - splat(m.mean)) * splat(m.rstd);
 }
 
-// to[at] (+)= weight[at] * normalised value
+// The weighted norms of both products of a row, on top of `biases`: to[at] = bias + w_x * norm(x) + w_h * norm(h).
 template <class T>
-void norm_row(const T* values, const T* weight, int64_t count, T* to) {
-  const Moments<T> m = moments(values, count);
+void norm_products(const T* x, const T* x_weight, const T* h, const T* h_weight, const T* biases, int64_t count, T* to) {
+  const Moments<T> of_x = moments(x, count), of_h = moments(h, count);
   for (int64_t at = 0; at < count; at += kLanes<T>) {
     const int64_t left = count - at;
-    const Vector<T> scaled = normalised<T>(load_up_to(values + at, left), m) * load_up_to(weight + at, left);
-    store_up_to(to + at, load_up_to(to + at, left) + scaled, left);
+    Vector<T> sum = load(biases + at);
+    sum += normalised<T>(load_up_to(x + at, left), of_x) * load_up_to(x_weight + at, left);
+    sum += normalised<T>(load_up_to(h + at, left), of_h) * load_up_to(h_weight + at, left);
+    store(to + at, sum);
   }
 }
 

@@ -3,53 +3,10 @@
 #include <utility>
 
 #include "arguments.h"
-#include "capability.h"
-#include "plan.h"
+#include "run.h"
 
 namespace tidegate {
 namespace {
-
-template <class T>
-const Kernels<T>& kernels() {
-  if constexpr (sizeof(T) == 8) {
-    return *chosen_kernels().float64;
-  } else {
-    return *chosen_kernels().float32;
-  }
-}
-
-// Deal the rows, get scratch memory, pack, walk on torch's threads, add up.
-template <class T>
-void run(const Walks<T>& walks, Call<T>& call, double passes) {
-  const double operations = passes * 2.0 * static_cast<double>(call.batch * call.steps) *
-                            static_cast<double>(call.gates * call.units * (call.inputs + call.units));
-  const int64_t threads = torch::stable::get_num_threads();
-  const Deal deal(call.batch, call.steps, call.lengths, worthwhile_tasks(call.batch, operations, threads));
-  call.rows = deal.rows.data();
-  call.first = deal.first.data();
-  call.tasks = deal.tasks();
-  const size_t shared = (walks.shared_bytes(call) + 63) / 64 * 64;
-  call.private_bytes = (walks.private_bytes(call) + 63) / 64 * 64;
-  const Block block = aligned_block(shared + static_cast<size_t>(call.tasks) * call.private_bytes);
-  call.shared = block.get();
-  call.private_blocks = block.get() + shared;
-  walks.prepare(call);
-  if (call.tasks == 1) {
-    walks.walk(call, 0);
-  } else {
-    torch::stable::parallel_for(0, call.tasks, 1, [&](int64_t begin, int64_t end) {
-      for (int64_t task = begin; task < end; ++task) walks.walk(call, static_cast<int32_t>(task));
-    });
-  }
-  if (!walks.collect) return;
-  const int64_t rows = call.gates * call.units;
-  if (call.tasks == 1) {
-    walks.collect(call, 0, rows);
-  } else {
-    torch::stable::parallel_for(0, rows, (rows + call.tasks - 1) / call.tasks,
-                                [&](int64_t begin, int64_t end) { walks.collect(call, begin, end); });
-  }
-}
 
 using Results = std::vector<Tensor>;
 

@@ -63,13 +63,20 @@ int64_t step_at(const Call<T>& call, int64_t index) {
 }
 
 template <class T>
-void copy_padded(const T* from, int64_t count, T* to, int64_t room) {
-  for (int64_t at = 0; at < room; ++at) to[at] = from && at < count ? from[at] : T(0);
+void copy(const T* from, int64_t count, T* to) {
+  __builtin_memcpy(to, from, static_cast<size_t>(count) * sizeof(T));
 }
 
 template <class T>
 void clear(T* values, int64_t count) {
-  for (int64_t at = 0; at < count; ++at) values[at] = T(0);
+  __builtin_memset(values, 0, static_cast<size_t>(count) * sizeof(T));
+}
+
+// The state of a row, zeros where none is given, in a row with whole vectors.
+template <class T>
+void copy_state(const T* states, int64_t row, int64_t units, T* to) {
+  clear(to, padded<T>(units));
+  if (states) copy(states + row * units, units, to);
 }
 
 inline float rounded(float value, Rounding rounding) {

@@ -121,9 +121,26 @@ TIDEGATE_INLINE Vector<T> first_lanes(Vector<T> value, int64_t count) {
   return value;
 }
 
+// The sum of all lanes, halves first: a chain of additions would cost as much as a pass over the row.
+template <class T, int kCount>
+TIDEGATE_INLINE T sum_of_lanes(const T* lanes) {
+  if constexpr (kCount == 1) {
+    return lanes[0];
+  } else {
+    typedef T Half __attribute__((vector_size(kCount / 2 * sizeof(T))));
+    Half low, high;
+    __builtin_memcpy(&low, lanes, sizeof low);
+    __builtin_memcpy(&high, lanes + kCount / 2, sizeof high);
+    low += high;
+    T rest[kCount / 2];
+    __builtin_memcpy(rest, &low, sizeof low);
+    return sum_of_lanes<T, kCount / 2>(rest);
+  }
+}
+
 template <class T>
 TIDEGATE_INLINE T sum_of(Vector<T> value) {
-  T total = 0;
-  for (int64_t lane = 0; lane < kLanes<T>; ++lane) total += value[lane];
-  return total;
+  T lanes[kLanes<T>];
+  store(lanes, value);
+  return sum_of_lanes<T, kLanes<T>>(lanes);
 }
