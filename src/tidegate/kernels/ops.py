@@ -299,11 +299,11 @@ def run(cell: Cell, tensors: Sequence[Tensor | None], scalars: tuple[Any, ...]) 
     keep = torch.is_grad_enabled() and any(tensor is not None and tensor.requires_grad for tensor in tensors)
     if torch.compiler.is_compiling():
         return cell.forward(*tensors, *scalars, keep and not torch.compiler.is_exporting())[:-1]
+    if torch.is_inference_mode_enabled():  # autograd is out of the way already
+        return cell.forward(*tensors, *scalars, False)[:-1]
     if dispatch.transformed():  # what torch.func and forward-mode derivatives see through is plain torch
         arguments, options, _ = cell.read([*tensors, *scalars, False])
         return cell.run(arguments, options)[:-1]
-    if torch.is_inference_mode_enabled():  # autograd is out of the way already
-        return cell.forward(*tensors, *scalars, False)[:-1]
     if keep:
         results: Outputs = _Recurrence.apply(cell, scalars, *tensors)  # type: ignore[no-untyped-call]
         return results
