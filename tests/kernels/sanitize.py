@@ -44,7 +44,7 @@ def build(folder: Path) -> None:
     subprocess.run([sys.executable, "setup.py", "-q", "build_ext", *where], cwd=ROOT, env=environment, check=True)
 
 
-def test(folder: Path, arguments: Sequence[str]) -> int:
+def run_tests(folder: Path, arguments: Sequence[str]) -> int:
     """Run the kernels' tests on that copy; give pytest's answer, or the sanitizers'."""
     environment = os.environ | {
         "LD_PRELOAD": runtime(os.environ.get("CC", "gcc")),
@@ -68,7 +68,7 @@ def main(arguments: Sequence[str]) -> int:
         sys.exit("setuptools is missing from this environment: make setup")
     with tempfile.TemporaryDirectory(prefix="tidegate-sanitize-") as folder:
         build(Path(folder))
-        return test(Path(folder), arguments)
+        return run_tests(Path(folder), arguments)
 
 
 if __name__ == "__main__":
