@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from tidegate.kernels.dispatch import Choice, Explanation, explain
+from tidegate.kernels.packing import packed
 
-__all__ = ["Choice", "Explanation", "explain"]
+__all__ = ["Choice", "Explanation", "explain", "packed"]

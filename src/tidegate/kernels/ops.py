@@ -70,6 +70,12 @@ def _define_schemas(suffix: str) -> None:
         _LIBRARY.define(schema, tags=(torch.Tag.pt2_compliant_tag,))  # type: ignore[no-untyped-call]
 
 
+def _define_packing() -> None:
+    """Define the operators that pack a cell's weights: see `packing`. Only a compiled library has kernels for them."""
+    _LIBRARY.define(f"pack_lstm({_LSTM_TENSORS}, {_LSTM_SCALARS}) -> Tensor")  # type: ignore[no-untyped-call]
+    _LIBRARY.define(f"pack_gru({_GRU_TENSORS}, {_GRU_SCALARS}) -> Tensor")  # type: ignore[no-untyped-call]
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class Cell:
     """A cell's two operators, and what their registration needs to know."""
@@ -236,6 +242,7 @@ def _define(suffix: str) -> tuple[Cell, Cell]:
     return cells
 
 
+_define_packing()
 LSTM, GRU = _define("")
 _REFERENCE = dict(zip((LSTM, GRU), _define("_reference"), strict=True))
 # The dispatcher is asked, not the file: a library that was built before there were kernels has none.

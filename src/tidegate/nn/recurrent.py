@@ -12,7 +12,7 @@ from torch.nn import functional
 from torch.nn.utils.rnn import PackedSequence
 
 from tidegate.errors import StateError, UnsupportedError
-from tidegate.kernels import ops, plain
+from tidegate.kernels import ops, packing, plain
 from tidegate.kernels.autocast import autocast_dtype, cast
 from tidegate.kernels.dispatch import TORCH, Call, Choice, choose
 from tidegate.kernels.options import Activation
@@ -182,6 +182,13 @@ class RecurrentLayer(nn.Module, abc.ABC):
         self.flatten_parameters()
         return self
 
+    def pack(self) -> list[Tensor] | None:
+        """Pack the weights as they are now, for `tidegate.kernels.packed`; None where that is of no use."""
+        weights = [self._present(slots) for slots in self._slots]
+        if self.proj_size or not (ops.COMPILED and all(w.is_cpu for row in weights for w in row if w is not None)):
+            return None
+        return [packing.pack(self._cell, row, self._scalars) for row in weights]
+
     # ---------------------------------------------------------------- states
 
     def reset_states(self) -> None:
@@ -262,15 +269,21 @@ class RecurrentLayer(nn.Module, abc.ABC):
         """Run padded sequences on the operators: the output, and each direction's final states ``[batch, unit]``."""
         values = given.values
         finals: list[States] = []
+        packed = packing.packed_weights(self)
+        if packed is not None and autocast_dtype(values) is not None:
+            packed = None  # it holds the weights in their own dtype
         for layer in range(self.num_layers):
             wanted = self.options.return_sequences or layer + 1 < self.num_layers
             outputs = []
             for direction in range(self._shape.directions):
                 row = len(finals)
                 states = self._zeros if start is None else [state[row] for state in start]
-                tensors = (values, given.lengths, *states, *self._present(self._slots[row]), *self._draws(values))
-                scalars = (*self._scalars, self.batch_first, direction == 1, wanted)
-                output, *final = ops.run(self._cell, tensors, scalars)
+                flags = (self.batch_first, direction == 1, wanted)
+                if packed is None:
+                    tensors = (values, given.lengths, *states, *self._present(self._slots[row]), *self._draws(values))
+                    output, *final = ops.run(self._cell, tensors, (*self._scalars, *flags))
+                else:
+                    output, *final = packing.run_packed(packed[row], values, given.lengths, states, flags)
                 outputs.append(output)
                 finals.append(tuple(final))
             values = self._met(outputs) if wanted else outputs[0]
