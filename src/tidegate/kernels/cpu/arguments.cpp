@@ -1,7 +1,31 @@
 #include "arguments.h"
 
+#include "pool.h"
+
+#if defined(__GNUC__) || defined(__clang__)
+#define TIDEGATE_WEAK __attribute__((weak))
+// Of torch 2.11, declared weakly: on 2.10, which this library serves too, it is null.
+extern "C" TIDEGATE_WEAK AOTITorchError torch_from_blob(void* data, int64_t ndim, const int64_t* sizes, const int64_t* strides,
+                                                        int64_t storage_offset, int32_t dtype, int32_t device_type,
+                                                        int32_t device_index, AtenTensorHandle* ret, int32_t layout,
+                                                        const uint8_t* opaque_metadata, int64_t opaque_metadata_size,
+                                                        void (*deleter)(void* data, void* context), void* context);
+#endif
+
 namespace tidegate {
 namespace {
+
+// A contiguous tensor's strides, and how many elements it has.
+struct Extent {
+  int64_t strides[3];
+  int64_t count = 1;
+
+  explicit Extent(std::initializer_list<int64_t> sizes) {
+    for (size_t at = sizes.size(); at-- > 0; count *= sizes.begin()[at]) strides[at] = count;
+  }
+};
+
+int32_t shim_type(ScalarType type) { return torch::stable::detail::to<int32_t>(torch::stable::detail::from(type)); }
 
 const char* const kNames[kFieldCount] = {
     "input",     "lengths",   "h_0",           "c_0",       "weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr",
@@ -82,14 +106,31 @@ Tensor converted(const Tensor& tensor, ScalarType type) {
 }
 
 Tensor new_tensor(std::initializer_list<int64_t> sizes, ScalarType type) {
-  int64_t strides[3];
-  int64_t stride = 1;
-  for (size_t at = sizes.size(); at-- > 0; stride *= sizes.begin()[at]) strides[at] = stride;
+  const Extent extent(sizes);
   AtenTensorHandle handle = nullptr;  // not torch::stable::empty, which looks its operator up by name each time
-  STABLE_TORCH_ERROR_CODE_CHECK(aoti_torch_empty_strided(
-      static_cast<int64_t>(sizes.size()), sizes.begin(), strides,
-      torch::stable::detail::to<int32_t>(torch::stable::detail::from(type)), aoti_torch_device_type_cpu(), 0, &handle));
+  STABLE_TORCH_ERROR_CODE_CHECK(aoti_torch_empty_strided(static_cast<int64_t>(sizes.size()), sizes.begin(),
+                                                         extent.strides, shim_type(type), aoti_torch_device_type_cpu(),
+                                                         0, &handle));
   return Tensor(handle);
+}
+
+Tensor new_pooled_tensor(std::initializer_list<int64_t> sizes, ScalarType type) {
+#ifdef TIDEGATE_WEAK
+  constexpr int64_t kLeast = 1 << 16;  // below it the system's allocator does as well
+  const Extent extent(sizes);
+  const int64_t bytes = extent.count * (type == ScalarType::Double ? 8 : 4);
+  if (torch_from_blob && bytes >= kLeast) {
+    Block block(take_block(static_cast<size_t>(bytes)));
+    AtenTensorHandle handle = nullptr;
+    STABLE_TORCH_ERROR_CODE_CHECK(torch_from_blob(
+        block.get(), static_cast<int64_t>(sizes.size()), sizes.begin(), extent.strides, 0, shim_type(type),
+        aoti_torch_device_type_cpu(), -1, &handle, aoti_torch_layout_strided(), nullptr, 0,
+        [](void* data, void*) { give_block(data); }, nullptr));
+    block.release();
+    return Tensor(handle);
+  }
+#endif
+  return new_tensor(sizes, type);
 }
 
 template <class T>

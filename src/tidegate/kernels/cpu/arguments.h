@@ -77,6 +77,9 @@ Tensor converted(const Tensor& tensor, ScalarType type);
 
 Tensor new_tensor(std::initializer_list<int64_t> sizes, ScalarType type);
 
+// The same on a block that is used again (pool.h), where torch can be told how to give it back: from 2.11 on.
+Tensor new_pooled_tensor(std::initializer_list<int64_t> sizes, ScalarType type);
+
 // The pointers and sizes of a call. What had to be converted or laid out anew lives as long as this does.
 template <class T>
 class Reading {

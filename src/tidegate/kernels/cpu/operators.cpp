@@ -23,7 +23,7 @@ Results forward(const Cell& cell, const Arguments& arguments, bool keep) {
   };
   state(&call.h_n);
   if (cell.lstm) state(&call.c_n);
-  const Tensor reserve = keep ? new_tensor({call.steps, call.batch, call.reserve_width}, kType) : new_tensor({0}, kType);
+  const Tensor reserve = keep ? new_pooled_tensor({call.steps, call.batch, call.reserve_width}, kType) : new_tensor({0}, kType);
   if (keep) call.reserve = static_cast<T*>(reserve.data_ptr());
   run(cell.lstm ? kernels<T>().lstm_forward : kernels<T>().gru_forward, call, 1);
   for (Tensor& result : results) result = converted(result, arguments.dtype());

@@ -3,7 +3,6 @@
 #include <torch/headeronly/util/Exception.h>
 
 #include <algorithm>
-#include <new>
 #include <numeric>
 
 namespace tidegate {
@@ -40,13 +39,6 @@ Deal::Deal(int64_t batch, int64_t steps, const int64_t* lengths, int64_t tasks) 
     }
     first.push_back(static_cast<int32_t>(rows.size()));
   }
-}
-
-Block aligned_block(size_t bytes) {
-  constexpr size_t kAlignment = 64;
-  void* block = std::aligned_alloc(kAlignment, (bytes + kAlignment) / kAlignment * kAlignment);
-  if (!block) throw std::bad_alloc();
-  return Block(static_cast<char*>(block));
 }
 
 }  // namespace tidegate

@@ -1,8 +1,7 @@
-// How a call is dealt to threads, and its scratch memory.
+// How a call is dealt to threads.
 #pragma once
 
-#include <cstdlib>
-#include <memory>
+#include <cstdint>
 #include <vector>
 
 #include "call.h"
@@ -20,13 +19,5 @@ struct Deal {
 
 // How many tasks are worth it: as many as there are threads, unless the rows or the work are too few.
 int64_t worthwhile_tasks(int64_t batch, double operations, int64_t threads);
-
-struct Free {
-  void operator()(char* block) const { std::free(block); }
-};
-using Block = std::unique_ptr<char, Free>;
-
-// Uninitialised memory at the start of a cache line. Throws std::bad_alloc.
-Block aligned_block(size_t bytes);
 
 }  // namespace tidegate

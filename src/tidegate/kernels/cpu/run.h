@@ -5,6 +5,7 @@
 
 #include "capability.h"
 #include "plan.h"
+#include "pool.h"
 
 namespace tidegate {
 
@@ -39,7 +40,7 @@ void run(const Walks<T>& walks, Call<T>& call, double passes) {
   while (tasks > 1 && static_cast<size_t>(tasks) * call.private_bytes > kMostScratch) deal = deal_to(tasks /= 2);
   const bool packed = call.shared != nullptr;
   const size_t shared = packed ? 0 : whole_lines(walks.shared_bytes(call));
-  const Block block = aligned_block(shared + static_cast<size_t>(call.tasks) * call.private_bytes);
+  const Block block(take_block(shared + static_cast<size_t>(call.tasks) * call.private_bytes));
   call.private_blocks = block.get() + shared;
   if (!packed) {
     call.shared = block.get();
