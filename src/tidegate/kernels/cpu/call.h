@@ -75,7 +75,8 @@ struct Call {
   const int32_t* first;
   int32_t tasks;
 
-  // Scratch: what all tasks share, then a block for each.
+  // Scratch: the packed weights, and a block for each task. Without shared weights every task packs its own, at the end
+  // of its block: small ones are packed sooner than another core's cache gives them up.
   char* shared;
   char* private_blocks;
   size_t private_bytes;
@@ -91,7 +92,7 @@ template <class T>
 struct Walks {
   size_t (*shared_bytes)(const Call<T>&);
   size_t (*private_bytes)(const Call<T>&);
-  void (*prepare)(const Call<T>&);  // packs the weights into the shared scratch
+  void (*prepare)(const Call<T>&);  // packs the weights into the shared scratch, if there is one
   void (*walk)(const Call<T>&, int32_t task);
   void (*collect)(const Call<T>&, int64_t begin, int64_t end);  // sums what the tasks have found; null: nothing to do
 };

@@ -24,15 +24,34 @@ struct Sums {
     values = arena.take<T>(d * padded<T>(c));
     if (arena.fresh()) clear(values, d * padded<T>(c));
   }
-  // Add this task's share to rows [begin, end) of `weight`, whose row 0 is column 0 here.
-  void add_to(T* weight, int64_t begin, int64_t end) const {
+  // Give (`first`) or add this task's share to rows [begin, end) of `weight`, whose row 0 is column 0 here.
+  void add_to(T* weight, int64_t begin, int64_t end, bool first) const {
     const int64_t pitch = padded<T>(columns);
-    constexpr int64_t kBlock = 16;
-    for (int64_t k = 0; k < depth; k += kBlock) {
-      const int64_t stop = k + kBlock < depth ? k + kBlock : depth;
-      for (int64_t column = begin; column < end; ++column) {
-        for (int64_t at = k; at < stop; ++at) weight[column * depth + at] += values[at * pitch + column];
+    int64_t column = begin;
+    for (; column + kQuad <= end; column += kQuad) {
+      int64_t k = 0;
+      for (; k + kQuad <= depth; k += kQuad) {
+        typename QuadOf<T>::type turned[kQuad], old;
+        transpose_quads(values + k * pitch + column, pitch, turned);
+        for (int64_t row = 0; row < kQuad; ++row) {
+          T* to = weight + (column + row) * depth + k;
+          if (!first) {
+            __builtin_memcpy(&old, to, sizeof old);
+            turned[row] += old;
+          }
+          __builtin_memcpy(to, &turned[row], sizeof turned[row]);
+        }
       }
+      for (; k < depth; ++k) add_column(weight, column, column + kQuad, k, first);
+    }
+    for (int64_t k = 0; k < depth; ++k) add_column(weight, column, end, k, first);
+  }
+
+ private:
+  void add_column(T* weight, int64_t begin, int64_t end, int64_t k, bool first) const {
+    for (int64_t column = begin; column < end; ++column) {
+      T& to = weight[column * depth + k];
+      to = (first ? T(0) : to) + values[k * padded<T>(columns) + column];
     }
   }
 };
@@ -51,16 +70,10 @@ struct RowSums {
   TIDEGATE_INLINE void add(int64_t at, Vector<T> gradient, int64_t left) {
     store_up_to(values + at, load(values + at) + gradient, left);
   }
-  void add_to(T* gradient, int64_t begin, int64_t end) const {
-    for (int64_t at = begin; at < end && at < count; ++at) gradient[at] += values[at];
+  void add_to(T* gradient, int64_t begin, int64_t end, bool first) const {
+    for (int64_t at = begin; at < end && at < count; ++at) gradient[at] = (first ? T(0) : gradient[at]) + values[at];
   }
 };
-
-// Rows [begin, end) of a vector or matrix that is to receive sums.
-template <class T>
-void clear_rows(T* values, int64_t begin, int64_t end, int64_t width) {
-  if (values) clear(values + begin * width, (end - begin) * width);
-}
 
 // The chunk of steps at hand: for each of its rows, in the order of the walk, where the gate gradients lie and what
 // the products have read.

@@ -206,24 +206,22 @@ void gru_collect(const Call<T>& call, int64_t begin, int64_t end) {
   const Gradients<T>& wanted = call.gradients;
   const int64_t units = call.units, gates_end = end < 2 * units ? end : 2 * units;
   const int64_t first_n = begin > 2 * units ? begin - 2 * units : 0, last_n = end - 2 * units;
-  clear_rows(wanted.weight_ih, begin, end, call.inputs);
-  clear_rows(wanted.weight_hh, begin, end, units);
-  T* const vectors[] = {wanted.bias_ih, wanted.bias_hh, wanted.norm_ih, wanted.norm_hh};
-  for (T* gradient : vectors) clear_rows(gradient, begin, end, 1);
   for (int32_t task = 0; task < call.tasks; ++task) {
     Arena arena(call.private_blocks + task * call.private_bytes, /*written=*/true);
     const GruSums<T> sums(call, arena);
-    if (wanted.weight_ih) sums.ih.add_to(wanted.weight_ih, begin, end);
+    const bool first = task == 0;
+    if (wanted.weight_ih) sums.ih.add_to(wanted.weight_ih, begin, end, first);
     if (wanted.weight_hh) {
-      sums.gates.add_to(wanted.weight_hh, begin, gates_end);
-      sums.candidate.add_to(wanted.weight_hh + 2 * units * units, first_n, last_n);
+      sums.gates.add_to(wanted.weight_hh, begin, gates_end, first);
+      sums.candidate.add_to(wanted.weight_hh + 2 * units * units, first_n, last_n, first);
     }
-    if (wanted.bias_ih) sums.bias.add_to(wanted.bias_ih, begin, end);
-    if (wanted.norm_ih) sums.norm_ih.add_to(wanted.norm_ih, begin, end);
-    if (wanted.norm_hh) sums.norm_hh.add_to(wanted.norm_hh, begin, end);
+    if (wanted.bias_ih) sums.bias.add_to(wanted.bias_ih, begin, end, first);
+    if (wanted.norm_ih) sums.norm_ih.add_to(wanted.norm_ih, begin, end, first);
+    if (wanted.norm_hh) sums.norm_hh.add_to(wanted.norm_hh, begin, end, first);
     const int64_t moved = call.options.reset_after ? units : 0;  // q stands behind n
     for (int64_t at = begin; wanted.bias_hh && at < end; ++at) {
-      wanted.bias_hh[at] += sums.bias.values[at < 2 * units ? at : at + moved];
+      const T found = sums.bias.values[at < 2 * units ? at : at + moved];
+      wanted.bias_hh[at] = (first ? T(0) : wanted.bias_hh[at]) + found;
     }
   }
 }

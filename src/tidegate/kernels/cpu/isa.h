@@ -29,10 +29,16 @@ size_t private_bytes(const Call<T>& call) {
   return arena.used();
 }
 
-template <template <class> class Walker, class T>
+template <template <class> class Walker, class T, size_t (*kSharedBytes)(const Call<T>&), void (*kPrepare)(const Call<T>&)>
 void walk(const Call<T>& call, int32_t task) {
-  Arena shared(call.shared), arena(call.private_blocks + task * call.private_bytes);
-  Walker<T> walker(call, task, shared, arena);
+  Call<T> own = call;
+  char* const block = call.private_blocks + task * call.private_bytes;
+  if (!call.shared) {
+    own.shared = block + call.private_bytes - kSharedBytes(call);
+    kPrepare(own);
+  }
+  Arena shared(own.shared), arena(block);
+  Walker<T> walker(own, task, shared, arena);
   if (plain_activations(call.options)) {
     walker.template walk<PlainActivations>();
   } else {
@@ -40,14 +46,17 @@ void walk(const Call<T>& call, int32_t task) {
   }
 }
 
+template <template <class> class Walker, class T, size_t (*kSharedBytes)(const Call<T>&), void (*kPrepare)(const Call<T>&)>
+constexpr Walks<T> walks(void (*collect)(const Call<T>&, int64_t, int64_t)) {
+  return {kSharedBytes, &private_bytes<Walker, T>, kPrepare, &walk<Walker, T, kSharedBytes, kPrepare>, collect};
+}
+
 template <class T>
 constexpr Kernels<T> kernels() {
-  return {{&lstm_shared_bytes<T>, &private_bytes<LstmForward, T>, &lstm_prepare<T>, &walk<LstmForward, T>, nullptr},
-          {&lstm_back_shared_bytes<T>, &private_bytes<LstmBackward, T>, &lstm_back_prepare<T>, &walk<LstmBackward, T>,
-           &lstm_collect<T>},
-          {&gru_shared_bytes<T>, &private_bytes<GruForward, T>, &gru_prepare<T>, &walk<GruForward, T>, nullptr},
-          {&gru_back_shared_bytes<T>, &private_bytes<GruBackward, T>, &gru_back_prepare<T>, &walk<GruBackward, T>,
-           &gru_collect<T>}};
+  return {walks<LstmForward, T, &lstm_shared_bytes<T>, &lstm_prepare<T>>(nullptr),
+          walks<LstmBackward, T, &lstm_back_shared_bytes<T>, &lstm_back_prepare<T>>(&lstm_collect<T>),
+          walks<GruForward, T, &gru_shared_bytes<T>, &gru_prepare<T>>(nullptr),
+          walks<GruBackward, T, &gru_back_shared_bytes<T>, &gru_back_prepare<T>>(&gru_collect<T>)};
 }
 
 constexpr Kernels<float> kFloat32 = kernels<float>();

@@ -221,31 +221,21 @@ class LstmBackward {
 template <class T>
 void lstm_collect(const Call<T>& call, int64_t begin, int64_t end) {
   const Gradients<T>& wanted = call.gradients;
-  const int64_t units = call.units;
-  clear_rows(wanted.weight_ih, begin, end, call.inputs);
-  clear_rows(wanted.weight_hh, begin, end, units);
   struct Vectors {
     T* gradient;
     RowSums<T> LstmSums<T>::* sums;
-    int64_t count;
   };
-  const Vectors vectors[] = {{wanted.bias_ih, &LstmSums<T>::bias, 4 * units},
-                             {wanted.bias_hh, &LstmSums<T>::bias, 4 * units},
-                             {wanted.peephole, &LstmSums<T>::peephole, 3 * units},
-                             {wanted.norm_ih, &LstmSums<T>::norm_ih, 4 * units},
-                             {wanted.norm_hh, &LstmSums<T>::norm_hh, 4 * units},
-                             {wanted.norm_c, &LstmSums<T>::norm_c, units},
-                             {wanted.bias_norm_c, &LstmSums<T>::bias_norm_c, units}};
-  for (const Vectors& v : vectors) {
-    if (v.gradient && begin < v.count) clear_rows(v.gradient, begin, end < v.count ? end : v.count, 1);
-  }
+  const Vectors vectors[] = {{wanted.bias_ih, &LstmSums<T>::bias},       {wanted.bias_hh, &LstmSums<T>::bias},
+                             {wanted.peephole, &LstmSums<T>::peephole},  {wanted.norm_ih, &LstmSums<T>::norm_ih},
+                             {wanted.norm_hh, &LstmSums<T>::norm_hh},    {wanted.norm_c, &LstmSums<T>::norm_c},
+                             {wanted.bias_norm_c, &LstmSums<T>::bias_norm_c}};
   for (int32_t task = 0; task < call.tasks; ++task) {
     Arena arena(call.private_blocks + task * call.private_bytes, /*written=*/true);
     const LstmSums<T> sums(call, arena);
-    if (wanted.weight_ih) sums.ih.add_to(wanted.weight_ih, begin, end);
-    if (wanted.weight_hh) sums.hh.add_to(wanted.weight_hh, begin, end);
+    if (wanted.weight_ih) sums.ih.add_to(wanted.weight_ih, begin, end, task == 0);
+    if (wanted.weight_hh) sums.hh.add_to(wanted.weight_hh, begin, end, task == 0);
     for (const Vectors& v : vectors) {
-      if (v.gradient) (sums.*v.sums).add_to(v.gradient, begin, end);
+      if (v.gradient) (sums.*v.sums).add_to(v.gradient, begin, end, task == 0);
     }
   }
 }

@@ -34,38 +34,47 @@ constexpr int64_t packed_size(int64_t columns, int64_t depth) {
   return padded<T>(columns) * depth;
 }
 
+// Four rows of four, turned round.
+constexpr int64_t kQuad = 4;
+template <class T>
+struct QuadOf {
+  typedef T type __attribute__((vector_size(kQuad * sizeof(T))));
+};
+
+template <class T>
+TIDEGATE_INLINE void transpose_quads(const T* from, int64_t pitch, typename QuadOf<T>::type (&turned)[kQuad]) {
+  using Quad = typename QuadOf<T>::type;
+  Quad a, b, c, d;
+  __builtin_memcpy(&a, from, sizeof a);
+  __builtin_memcpy(&b, from + pitch, sizeof b);
+  __builtin_memcpy(&c, from + 2 * pitch, sizeof c);
+  __builtin_memcpy(&d, from + 3 * pitch, sizeof d);
+  const Quad ac_low = __builtin_shufflevector(a, c, 0, 4, 1, 5), bd_low = __builtin_shufflevector(b, d, 0, 4, 1, 5);
+  const Quad ac_high = __builtin_shufflevector(a, c, 2, 6, 3, 7), bd_high = __builtin_shufflevector(b, d, 2, 6, 3, 7);
+  turned[0] = __builtin_shufflevector(ac_low, bd_low, 0, 4, 1, 5);
+  turned[1] = __builtin_shufflevector(ac_low, bd_low, 2, 6, 3, 7);
+  turned[2] = __builtin_shufflevector(ac_high, bd_high, 0, 4, 1, 5);
+  turned[3] = __builtin_shufflevector(ac_high, bd_high, 2, 6, 3, 7);
+}
+
 // Pack w[column][k] (row pitch `pitch`) into panels [k][width].
 template <class T>
 void pack_transposed(const T* w, int64_t pitch, int64_t columns, int64_t depth, T* to) {
-  constexpr int64_t kBlock = 4;
-  typedef T Quad __attribute__((vector_size(kBlock * sizeof(T))));
   const Partition<T> parts(columns);
   for (int64_t panel = 0; panel < parts.count; ++panel) {
     const int64_t first = parts.first(panel), width = parts.vectors(panel) * kLanes<T>;
     T* out = to + first * depth;
-    for (int64_t column = 0; column < width; column += kBlock) {
+    for (int64_t column = 0; column < width; column += kQuad) {
       int64_t k = 0;
-      if (first + column + kBlock <= columns) {
-        const T* from = w + (first + column) * pitch;
-        for (; k + kBlock <= depth; k += kBlock) {
-          Quad a, b, c, d;
-          __builtin_memcpy(&a, from + k, sizeof a);
-          __builtin_memcpy(&b, from + pitch + k, sizeof b);
-          __builtin_memcpy(&c, from + 2 * pitch + k, sizeof c);
-          __builtin_memcpy(&d, from + 3 * pitch + k, sizeof d);
-          const Quad ac_low = __builtin_shufflevector(a, c, 0, 4, 1, 5), bd_low = __builtin_shufflevector(b, d, 0, 4, 1, 5);
-          const Quad ac_high = __builtin_shufflevector(a, c, 2, 6, 3, 7), bd_high = __builtin_shufflevector(b, d, 2, 6, 3, 7);
-          const Quad rows[kBlock] = {__builtin_shufflevector(ac_low, bd_low, 0, 4, 1, 5),
-                                     __builtin_shufflevector(ac_low, bd_low, 2, 6, 3, 7),
-                                     __builtin_shufflevector(ac_high, bd_high, 0, 4, 1, 5),
-                                     __builtin_shufflevector(ac_high, bd_high, 2, 6, 3, 7)};
-          for (int64_t row = 0; row < kBlock; ++row) {
-            __builtin_memcpy(out + (k + row) * width + column, &rows[row], sizeof(Quad));
-          }
+      for (; first + column + kQuad <= columns && k + kQuad <= depth; k += kQuad) {
+        typename QuadOf<T>::type turned[kQuad];
+        transpose_quads(w + (first + column) * pitch + k, pitch, turned);
+        for (int64_t row = 0; row < kQuad; ++row) {
+          __builtin_memcpy(out + (k + row) * width + column, &turned[row], sizeof turned[row]);
         }
       }
       for (; k < depth; ++k) {
-        for (int64_t lane = 0; lane < kBlock; ++lane) {
+        for (int64_t lane = 0; lane < kQuad; ++lane) {
           const int64_t source = first + column + lane;
           out[k * width + column + lane] = source < columns ? w[source * pitch + k] : T(0);
         }

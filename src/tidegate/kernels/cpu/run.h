@@ -18,11 +18,12 @@ const Kernels<T>& kernels() {
   }
 }
 
+constexpr size_t kMostOwnWeights = size_t{256} << 10;  // bytes of packed weights up to which every task has its own
 constexpr size_t kMostScratch = size_t{1} << 30;  // bytes: with many threads, fewer of them rather than more
 
 inline size_t whole_lines(size_t bytes) { return (bytes + 63) / 64 * 64; }
 
-// `passes` is 1 forwards and 2 backwards. Where `call.shared` is set already, the weights are packed.
+// `passes` is 1 forwards and 2 backwards. Where `call.shared` is set, the weights are packed already.
 template <class T>
 void run(const Walks<T>& walks, Call<T>& call, double passes) {
   const double operations = passes * 2.0 * static_cast<double>(call.batch * call.steps) *
@@ -38,11 +39,13 @@ void run(const Walks<T>& walks, Call<T>& call, double passes) {
   };
   Deal deal = deal_to(tasks);
   while (tasks > 1 && static_cast<size_t>(tasks) * call.private_bytes > kMostScratch) deal = deal_to(tasks /= 2);
-  const bool packed = call.shared != nullptr;
-  const size_t shared = packed ? 0 : whole_lines(walks.shared_bytes(call));
+  const size_t weights = call.shared ? 0 : whole_lines(walks.shared_bytes(call));
+  const bool own = weights > 0 && weights <= kMostOwnWeights;
+  if (own) call.private_bytes += weights;
+  const size_t shared = own ? 0 : weights;
   const Block block(take_block(shared + static_cast<size_t>(call.tasks) * call.private_bytes));
   call.private_blocks = block.get() + shared;
-  if (!packed) {
+  if (shared > 0) {
     call.shared = block.get();
     walks.prepare(call);
   }

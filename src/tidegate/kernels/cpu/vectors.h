@@ -89,15 +89,40 @@ TIDEGATE_INLINE void store_up_to(T* to, Vector<T> value, int64_t count) {
   }
 }
 
+// The smaller and the larger of two; NaN in `a` stays.
 template <class T>
-TIDEGATE_INLINE Vector<T> smaller(Vector<T> a, Vector<T> b) {  // NaN in a stays
+TIDEGATE_INLINE Vector<T> smaller(Vector<T> a, Vector<T> b) {
   return a > b ? b : a;
 }
-
 template <class T>
-TIDEGATE_INLINE Vector<T> larger(Vector<T> a, Vector<T> b) {  // NaN in a stays
+TIDEGATE_INLINE Vector<T> larger(Vector<T> a, Vector<T> b) {
   return a < b ? b : a;
 }
+
+// value * 2^power, for a whole power that leaves 2^power a normal number.
+template <class T>
+TIDEGATE_INLINE Vector<T> times_power(Vector<T> value, Vector<T> power) {
+  constexpr int kMantissa = sizeof(T) == 4 ? 23 : 52, kBias = sizeof(T) == 4 ? 127 : 1023;
+  const Bits<T> bits = (__builtin_convertvector(power, Bits<T>) + kBias) << kMantissa;
+  Vector<T> scale;
+  __builtin_memcpy(&scale, &bits, sizeof scale);
+  return value * scale;
+}
+
+#if TIDEGATE_VECTOR_BYTES == 64  // single instructions, which the compiler does not find
+template <>
+TIDEGATE_INLINE Vector<float> smaller<float>(Vector<float> a, Vector<float> b) {
+  return (Vector<float>)_mm512_min_ps((__m512)b, (__m512)a);
+}
+template <>
+TIDEGATE_INLINE Vector<float> larger<float>(Vector<float> a, Vector<float> b) {
+  return (Vector<float>)_mm512_max_ps((__m512)b, (__m512)a);
+}
+template <>
+TIDEGATE_INLINE Vector<float> times_power<float>(Vector<float> value, Vector<float> power) {
+  return (Vector<float>)_mm512_scalef_ps((__m512)value, (__m512)power);
+}
+#endif
 
 // a / b. A division of sixteen floats costs sixteen cycles; an estimate and one step of Newton's cost five, for half a
 // unit in the last place more.
