@@ -229,3 +229,15 @@ def test_inference_runs_in_inference_mode() -> None:
     inference(Probe(), torch.ones(1))(2)
     assert modes == [True, True]
     assert not torch.is_inference_mode_enabled()
+
+
+def test_a_slow_first_call_does_not_shorten_the_turns() -> None:
+    calls: list[int] = []
+
+    def slow_at_first(times: int) -> float:
+        calls.append(times)
+        return 1.0 if len(calls) == 1 else 1e-3 * times
+
+    timing = interleaved({"one": slow_at_first}, Pace(runs=2, least_seconds=0.05, pause=0.0))
+    assert calls[-1] >= 50
+    assert timing.seconds["one"] == pytest.approx((1e-3, 1e-3))

@@ -147,7 +147,10 @@ def interleaved(contenders: Mapping[str, Contender], pace: Pace = Pace()) -> Tim
 
 def _repeats(contender: Contender, least_seconds: float) -> int:
     """Find how many repetitions fill a turn, with a tenth to spare."""
-    if contender(1) >= least_seconds:  # the first call also allocates, compiles and fills caches
+    first = contender(
+        1
+    )  # it also allocates, compiles, loads and fills caches: it says nothing of a second, if a short one
+    if first >= least_seconds and contender(1) >= least_seconds:
         return 1
     times = 1
     while (taken := contender(times)) < least_seconds / 4:
