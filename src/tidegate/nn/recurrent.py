@@ -13,40 +13,17 @@ from torch.nn.utils.rnn import PackedSequence
 
 from tidegate.errors import StateError, UnsupportedError
 from tidegate.kernels import ops, packing, plain
-from tidegate.kernels.autocast import autocast_dtype, cast
+from tidegate.kernels.autocast import autocast_dtype
 from tidegate.kernels.dispatch import TORCH, Call, Choice, choose
 from tidegate.kernels.options import Activation
-from tidegate.nn import init, sequences
+from tidegate.nn import init, on_torch, sequences
 from tidegate.nn.dropout import sequence_mask, zoneout_seed
+from tidegate.nn.merging import merged
+from tidegate.nn.on_torch import PlainLayers, States
 from tidegate.nn.options import LayerOptions, LayerShape
 from tidegate.nn.sequences import Sequences
 
-__all__ = ["RecurrentLayer", "States"]
-
-States = tuple[Tensor, ...]  # h, and c in an LSTM: [layers · directions, batch, unit], or [batch, unit] of a direction
-
-_OF_TORCH = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr")  # in the order of torch's kernels
-_MERGES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
-    "concat": lambda forward, backward: torch.cat((forward, backward), dim=-1),
-    "sum": lambda forward, backward: forward + backward,
-    "mul": lambda forward, backward: forward * backward,
-    "ave": lambda forward, backward: (forward + backward) / 2,
-}
-
-
-def _autocast(given: Sequences, start: States, weights: list[Tensor]) -> tuple[Sequences, States, list[Tensor]]:
-    """Cast what torch's own kernels read under autocast on a CPU.
-
-    Left to itself torch answers there in one dtype or the other, as cell and lengths will have it; on a GPU it casts
-    all of it.
-    """
-    dtype = autocast_dtype(given.values) if given.values.is_cpu else None
-    if dtype is None:
-        return given, start, weights
-    packed = None if given.packed is None else given.packed._replace(data=cast(given.packed.data, dtype))
-    states = tuple(cast(state, dtype) for state in start)
-    given = given._replace(values=cast(given.values, dtype), packed=packed)
-    return given, states, [cast(weight, dtype) for weight in weights]
+__all__ = ["RecurrentLayer"]
 
 
 class RecurrentLayer(nn.Module, abc.ABC):
@@ -154,11 +131,9 @@ class RecurrentLayer(nn.Module, abc.ABC):
         layers, directions = range(self.num_layers), range(self._shape.directions)
         return [[getattr(self, self._name(k, la, d)) for k in self._kinds] for la in layers for d in directions]
 
-    def _weights(self, layers: range) -> list[Tensor]:
-        """Read the parameters of plain layers, in torch's order."""
-        kinds = [kind for kind in _OF_TORCH if kind in self._kinds]
-        directions = range(self._shape.directions)
-        return self._present([self._name(k, layer, d) for layer in layers for d in directions for k in kinds])
+    def _weights(self) -> list[Tensor]:
+        """Read all parameters, layer by layer; those of plain layers are torch's, in torch's order."""
+        return self._present([name for slots in self._slots for name in slots if name is not None])
 
     def reset_parameters(self) -> None:
         """Draw the parameters anew, as ``init`` and ``unit_forget_bias`` say."""
@@ -168,11 +143,11 @@ class RecurrentLayer(nn.Module, abc.ABC):
 
     def flatten_parameters(self) -> None:
         """Lay the weights of a plain layer into one block for cuDNN; elsewhere there is nothing to do."""
-        weights = self._weights(range(self.num_layers))
+        weights = self._weights()
         if self._beyond[False] or not all(isinstance(weight, Tensor) and weight.is_cuda for weight in weights):
             return
         if self._layer_input_size(1) == self._shape.output_size * self._shape.directions:
-            network = self._network(self.num_layers)
+            network = self._network()
             sizes = {"input_size": self.input_size, "hidden_size": self.hidden_size, "proj_size": self.proj_size}
             plain.flatten(network, weights, **sizes)
 
@@ -249,7 +224,7 @@ class RecurrentLayer(nn.Module, abc.ABC):
         if self.options.go_backwards:
             given = given.reversed()
         if choice.implementation == TORCH:
-            answer, final = self._run_torch(given, start)
+            answer, final = on_torch.run(self._plain_layers(), given, start)
             last = [final[0][row] for row in range(-self._shape.directions, 0)]
         else:
             given = given.padded()
@@ -286,7 +261,7 @@ class RecurrentLayer(nn.Module, abc.ABC):
                     output, *final = packing.run_packed(packed[row], values, given.lengths, states, flags)
                 outputs.append(output)
                 finals.append(tuple(final))
-            values = self._met(outputs) if wanted else outputs[0]
+            values = merged(outputs, self.options.merge_mode) if wanted else outputs[0]
             if self.dropout > 0 and self.training and layer + 1 < self.num_layers:
                 values = functional.dropout(values, self.dropout)
         return values, finals
@@ -299,67 +274,16 @@ class RecurrentLayer(nn.Module, abc.ABC):
             return tuple([state[None] for state in finals[0]])  # views
         return tuple(torch.stack(states) for states in zip(*finals, strict=True))
 
-    def _met(self, outputs: Sequence[Tensor]) -> Tensor:
-        """Let the outputs of a layer's directions meet, as ``merge_mode`` says."""
-        return outputs[0] if len(outputs) == 1 else _MERGES[self.options.merge_mode](outputs[-2], outputs[-1])
-
-    def _at_once(self) -> bool:
-        """Say whether torch's kernels can run all layers in one call, without anything between them."""
-        if self.training and self.options.input_dropout > 0:
-            return False
-        return self.num_layers == 1 or self.options.merge_mode == "concat"
-
-    def _network(self, num_layers: int) -> plain.PlainNetwork:
-        dropout = self.dropout if num_layers > 1 else 0.0
+    def _network(self) -> plain.PlainNetwork:
+        dropout = self.dropout if self.num_layers > 1 else 0.0
         return plain.PlainNetwork(
-            self._cell_name(), self.bias, num_layers, dropout, self.training, self.bidirectional, self.batch_first
+            self._cell_name(), self.bias, self.num_layers, dropout, self.training, self.bidirectional, self.batch_first
         )
 
-    def _run_plain(
-        self, given: Sequences, start: States | None, layers: range
-    ) -> tuple[Tensor | PackedSequence, States]:
-        """Run ``layers`` on torch's own kernels."""
-        rows, from_zeros = len(layers) * self._shape.directions, start is None
-        if start is None:
-            start = tuple(given.values.new_zeros(rows, given.batch, size) for size in self._state_sizes())
-        network, weights = self._network(len(layers)), self._weights(layers)
-        given, start, weights = _autocast(given, start, weights)
-        if given.packed is None and given.lengths is None:
-            output, final = plain.run(network, given.values, start, weights)
-            return given.answered(self._merged(output)), final
-        data, sizes, order, undo = given.pack() if given.packed is None or given.lengths is not None else given.packed
-        if order is not None and not from_zeros:
-            start = tuple(state.index_select(1, order) for state in start)
-        output, final = plain.run_packed(network, data, sizes, start, weights)
-        if undo is not None:
-            final = tuple(state.index_select(1, undo) for state in final)
-        answer = PackedSequence(self._merged(output), sizes, order, undo)
-        return answer if given.lengths is None else given.answered(given.unpack(answer)), final
-
-    def _run_torch(self, given: Sequences, start: States | None) -> tuple[Tensor | PackedSequence, States]:
-        """Run plain layers on torch's own kernels, all at once where nothing lies between them."""
-        if self._at_once():
-            return self._run_plain(given, start, range(self.num_layers))
-        given, directions = given.padded(), self._shape.directions
-        finals: list[States] = []
-        for layer in range(self.num_layers):
-            rows = slice(layer * directions, (layer + 1) * directions)
-            states = None if start is None else tuple(state[rows] for state in start)
-            output, final = self._run_plain_layer(given, states, layer)
-            if self.training and self.dropout > 0 and layer + 1 < self.num_layers:
-                output = functional.dropout(output, self.dropout)
-            given = given._replace(values=output)
-            finals.append(final)
-        return given.answered(given.values), tuple(torch.cat(states) for states in zip(*finals, strict=True))
-
-    def _run_plain_layer(self, given: Sequences, start: States | None, layer: int) -> tuple[Tensor, States]:
-        if self.training and self.options.input_dropout > 0:
-            mask = sequence_mask(given.values, given.batch, given.values.shape[-1], self.options.input_dropout)
-            given = given._replace(values=given.values * mask.unsqueeze(1 if self.batch_first else 0))
-        padded = given._replace(packed=None, batched=True)
-        output, final = self._run_plain(padded, start, range(layer, layer + 1))
-        assert isinstance(output, Tensor)
-        return output, final
+    def _plain_layers(self) -> PlainLayers:
+        options = self.options
+        input_dropout = options.input_dropout if self.training else 0.0
+        return PlainLayers(self._network(), self._weights(), self._state_sizes(), options.merge_mode, input_dropout)
 
     def _draws(self, values: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
         """Draw what one direction needs for a call: the masks of input and state, and zoneout's seed."""
@@ -376,14 +300,9 @@ class RecurrentLayer(nn.Module, abc.ABC):
             seed = zoneout_seed(values.device)
         return mask_x, mask_h, seed
 
-    def _merged(self, output: Tensor) -> Tensor:
-        """Merge the halves of a bidirectional output as torch's kernels give it."""
-        concatenated = not self.bidirectional or self.options.merge_mode == "concat"
-        return output if concatenated else self._met(output.chunk(2, dim=-1))
-
     def _last_output(self, given: Sequences, hiddens: Sequence[Tensor]) -> Tensor:
         """Give the final output ``[batch, merged]`` from h of the last layer's directions: 0 in rows without a step."""
-        output = self._met(hiddens)
+        output = merged(hiddens, self.options.merge_mode)
         if given.lengths is not None:
             output = torch.where((given.lengths > 0).unsqueeze(1), output, 0)
         elif not torch.compiler.is_compiling() and given.steps == 0:
