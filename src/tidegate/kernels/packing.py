@@ -70,10 +70,10 @@ def packed(module: HasModules) -> Iterator[None]:
 
 def packed_weights(layer: Any) -> Sequence[Tensor] | None:
     """Give the packed weights that a call of ``layer`` may use now; None where there are none."""
-    active = _ACTIVE.get()
-    if active is None or layer.training or torch.is_grad_enabled() or torch.compiler.is_compiling():
+    if torch.compiler.is_compiling():  # asked first: a context variable would break the graph
         return None
-    return active.get(layer)
+    active = _ACTIVE.get()
+    return None if active is None or layer.training or torch.is_grad_enabled() else active.get(layer)
 
 
 def pack(cell: ops.Cell, weights: Sequence[Tensor | None], scalars: Sequence[Any]) -> Tensor:
