@@ -172,6 +172,9 @@ void add_output_gradient(const Call<T>& call, int64_t step, int64_t id, T* to) {
   const T* from = given.at(step, id);
   if (given.feature == 1) {
     for (int64_t unit = 0; unit < call.units; ++unit) to[unit] += from[unit];
+  } else if (given.feature == 0) {  // the gradient of a sum or a mean
+    const T same = *from;
+    for (int64_t unit = 0; unit < call.units; ++unit) to[unit] += same;
   } else {
     for (int64_t unit = 0; unit < call.units; ++unit) to[unit] += from[unit * given.feature];
   }
