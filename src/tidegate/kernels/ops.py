@@ -279,6 +279,11 @@ class _Recurrence(torch.autograd.Function):
         return None, None, *cell.spread(results, needs, len(flags))
 
 
+# Function.apply in Python looks at every argument for what a transformation of torch.func has left behind; `run` has
+# sent such calls elsewhere, and goes to the apply beneath.
+_APPLY: Callable[..., Any] = super(torch.autograd.Function, _Recurrence).apply
+
+
 def run(cell: Cell, tensors: Sequence[Tensor | None], scalars: tuple[Any, ...]) -> Outputs:
     """Run one direction of one layer, under autocast and autograd as they stand.
 
@@ -312,7 +317,7 @@ def run(cell: Cell, tensors: Sequence[Tensor | None], scalars: tuple[Any, ...]) 
         arguments, options, _ = cell.read([*tensors, *scalars, False])
         return cell.run(arguments, options)[:-1]
     if keep:
-        results: Outputs = _Recurrence.apply(cell, scalars, *tensors)  # type: ignore[no-untyped-call]
+        results: Outputs = _APPLY(cell, scalars, *tensors)
         return results
     with torch._C._AutoDispatchBelowAutograd():
         return cell.forward(*tensors, *scalars, False)[:-1]
