@@ -54,7 +54,9 @@ def test_specs_need_neither_torch_nor_frames() -> None:
     assert imported_by("import tidegate; tidegate.Recurrent(); tidegate.Training(); tidegate.Columns()") == set()
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["forecast", "--help"], ["--version"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["forecast", "--help"], ["bench", "--help"], ["--version"]], ids=" ".join
+)
 def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
     command = f"from tidegate.cli.app import main; assert main({arguments!r}) == 0"
     assert imported_by(command) == set()
@@ -62,7 +64,7 @@ def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
 
 def test_help_of_the_module_lists_the_commands() -> None:
     text = run_python("-m", "tidegate", "--help")
-    for command in ("forecast", "predict", "evaluate", "info", "demo"):
+    for command in ("forecast", "predict", "evaluate", "info", "demo", "bench"):
         assert f"  {command}  " in text
 
 

@@ -23,6 +23,7 @@ def _modules_after(program: str) -> set[str]:
         "import tidegate",
         "from tidegate.cli.app import main; assert main(['--help']) == 0",
         "from tidegate.cli.app import main; assert main(['forecast', '--help']) == 0",
+        "from tidegate.cli.app import main; assert main(['bench', '--help']) == 0",
         "from tidegate.cli.app import main; assert main(['--version']) == 0",
     ],
 )
@@ -40,7 +41,8 @@ def test_help_lists_the_commands(cli: Any) -> None:
     for arguments in (["--help"], []):
         result = cli(*arguments)
         assert result.code == 0
-        assert [word for word in ("forecast", "predict", "evaluate", "info", "demo") if word not in result.out] == []
+        names = ("forecast", "predict", "evaluate", "info", "demo", "bench")
+        assert [name for name in names if f"  {name}  " not in result.out] == []
 
 
 def test_version(cli: Any) -> None:
@@ -63,6 +65,9 @@ def test_running_the_package_is_the_command() -> None:
         (["forecast", "x.csv", "--horizon", "soon", "--out", "run"], "Invalid value for '--horizon'"),
         (["forecast", "x.csv", "--horizon", "2.5", "--out", "run"], "Invalid value for '--horizon'"),
         (["predict", "m", "x.csv", "y.csv"], "Got unexpected extra argument"),
+        (["bench", "x.csv"], "Got unexpected extra argument"),
+        (["bench", "--quik"], "No such option: --quik"),
+        (["bench", "--threads", "two"], "Invalid value for '--threads'"),
     ],
 )
 def test_usage_errors_are_one_line(cli: Any, arguments: list[str], said: str) -> None:

@@ -114,18 +114,35 @@ def test_quick_measures_less(cli: Any, paces: list[tuple[measuring.Pace, int]]) 
     assert {(pace.runs, pace.least_seconds) for pace, _ in paces} == {(3, 0.01)}
 
 
-def test_threads_are_set_for_the_measurement_only(cli: Any, paces: list[tuple[measuring.Pace, int]]) -> None:
+def test_threads_are_set_for_the_measurement_only(
+    cli: Any, paces: list[tuple[measuring.Pace, int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
     before = torch.get_num_threads()
+    monkeypatch.setattr(os, "cpu_count", lambda: before + 1)
     wanted = before + 1
     assert json.loads(cli("bench", "--quick", "--json", "--threads", wanted).out)["threads"] == wanted
     assert {threads for _, threads in paces} == {wanted}
     assert torch.get_num_threads() == before
 
 
-def test_threads_must_be_a_number_of_threads(cli: Any) -> None:
-    result = cli("bench", "--threads", "0")
-    assert (result.code, result.out) == (2, "")
-    assert result.err == "tidegate: error: --threads must be a whole number of at least 1; got 0\n"
+@pytest.mark.parametrize(
+    ("threads", "said"),
+    [
+        ("0", "--threads must be a whole number of at least 1; got 0"),
+        ("5", "--threads must be at most 4, the processors of this machine; got 5"),
+        (
+            "two",
+            "Invalid value for '--threads': Input should be a valid integer, unable to parse string as an integer; "
+            "see tidegate bench --help",
+        ),
+    ],
+)
+def test_threads_must_be_a_number_of_threads(
+    cli: Any, threads: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 4)
+    result = cli("bench", "--threads", threads)
+    assert (result.code, result.out, result.err) == (2, "", f"tidegate: error: {said}\n")
 
 
 def test_without_compiled_kernels_it_says_so() -> None:

@@ -14,6 +14,7 @@ from typer import Option
 from tidegate import __version__
 from tidegate.cli.console import Console
 from tidegate.cli.flags import Debug, Json, Quiet
+from tidegate.errors import SpecError
 from tidegate.specs import checks
 
 if TYPE_CHECKING:
@@ -40,6 +41,9 @@ class Options:
     def __post_init__(self) -> None:
         if self.threads is not None:
             checks.whole("--threads", self.threads)
+            most = os.cpu_count() or 1
+            if self.threads > most:  # more would only wait for each other, and far too many would end the process
+                raise SpecError(f"--threads must be at most {most}, the processors of this machine; got {self.threads}")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
