@@ -141,6 +141,30 @@ void multiply_tile(const Operand<T>* operands, int count, int64_t row, int64_t c
   }
 }
 
+// A single row, two neighbouring panels at once: one has too few sums to keep the multipliers busy.
+template <class T, int kLeft, int kRight>
+void multiply_row(const Operand<T>* operands, int count, int64_t column, int64_t valid, const T* init, T* out) {
+  constexpr int kVectors = kLeft + kRight;
+  Vector<T> sums[kVectors];
+  for (int v = 0; v < kVectors; ++v) {
+    const int64_t at = v * kLanes<T>;
+    sums[v] = init ? load_up_to(init + column + at, valid - at) : Vector<T>{};
+  }
+  for (int index = 0; index < count; ++index) {
+    const Operand<T>& operand = operands[index];
+    const T* left = operand.panels + column * operand.packed_depth + operand.skipped * kLeft * kLanes<T>;
+    const T* right = operand.panels + (column + kLeft * kLanes<T>) * operand.packed_depth +
+                     operand.skipped * kRight * kLanes<T>;
+    const T* row = operand.rows[0];
+    for (int64_t k = 0; k < operand.depth; ++k, left += kLeft * kLanes<T>, right += kRight * kLanes<T>) {
+      const Vector<T> factor = splat(row[k]);
+      for (int v = 0; v < kLeft; ++v) sums[v] += factor * load(left + v * kLanes<T>);
+      for (int v = 0; v < kRight; ++v) sums[kLeft + v] += factor * load(right + v * kLanes<T>);
+    }
+  }
+  for (int v = 0; v < kVectors; ++v) store_up_to(out + column + v * kLanes<T>, sums[v], valid - v * kLanes<T>);
+}
+
 template <class T, int kRows, int kVectors>
 void accumulate_tile(const T* const* a, int64_t column, const T* d, int64_t pitch, int64_t count, T* out,
                      int64_t out_pitch) {
@@ -166,8 +190,10 @@ void accumulate_tile(const T* const* a, int64_t column, const T* d, int64_t pitc
 template <class T>
 struct Tiles {
   using Multiply = void (*)(const Operand<T>*, int, int64_t, int64_t, int64_t, const T* const*, T* const*);
+  using Row = void (*)(const Operand<T>*, int, int64_t, int64_t, const T*, T*);
   using Accumulate = void (*)(const T* const*, int64_t, const T*, int64_t, int64_t, T*, int64_t);
   Multiply multiply[kTileVectors][kTileRows] = {};
+  Row row[kTileVectors][2] = {};  // by the vectors of the left panel, and how many fewer the right one has
   Accumulate accumulate[kTileVectors][kTileRows] = {};
 
   template <int kVectors, int kRows>
@@ -177,7 +203,11 @@ struct Tiles {
       accumulate[kVectors - 1][kRows - 1] = &accumulate_tile<T, kRows, kVectors>;
       if constexpr (kRows < tile_rows(kVectors)) fill<kVectors, kRows + 1>();
     }
-    if constexpr (kRows == 1 && kVectors < kTileVectors) fill<kVectors + 1, 1>();
+    if constexpr (kRows == 1) {
+      row[kVectors - 1][0] = &multiply_row<T, kVectors, kVectors>;
+      if constexpr (kVectors > 1) row[kVectors - 1][1] = &multiply_row<T, kVectors, kVectors - 1>;
+      if constexpr (kVectors < kTileVectors) fill<kVectors + 1, 1>();
+    }
   }
   constexpr Tiles() { fill<1, 1>(); }
 };
@@ -203,6 +233,11 @@ void multiply(const Operand<T>* operands, int count, int64_t rows, int64_t colum
   for (int64_t panel = 0; panel < parts.count; ++panel) {
     const int64_t vectors = parts.vectors(panel), column = parts.first(panel);
     const int64_t valid = columns - column;
+    if (rows == 1 && panel + 1 < parts.count) {
+      const auto pair = kTiles<T>.row[vectors - 1][vectors - parts.vectors(++panel)];
+      pair(operands, count, column, valid, init ? init[0] : nullptr, out[0]);
+      continue;
+    }
     const auto& tiles = kTiles<T>.multiply[vectors - 1];
     in_tiles(rows, tile_rows(static_cast<int>(vectors)), [&](int64_t row, int64_t size) {
       tiles[size - 1](operands, count, row, column, valid, init, out);
