@@ -15,7 +15,8 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
-from tidegate.kernels import ops
+from tidegate.kernels import dispatch, ops
+from tidegate.kernels.autocast import autocast_dtype
 
 __all__ = ["Packable", "pack", "packed", "packed_weights", "run_packed"]
 
@@ -68,12 +69,15 @@ def packed(module: HasModules) -> Iterator[None]:
         _ACTIVE.reset(token)
 
 
-def packed_weights(layer: Any) -> Sequence[Tensor] | None:
-    """Give the packed weights that a call of ``layer`` may use now; None where there are none."""
+def packed_weights(layer: Any, values: Tensor) -> Sequence[Tensor] | None:
+    """Give the packed weights that a call of ``layer`` with ``values`` may use now; None where there are none."""
     if torch.compiler.is_compiling():  # asked first: a context variable would break the graph
         return None
     active = _ACTIVE.get()
-    return None if active is None or layer.training or torch.is_grad_enabled() else active.get(layer)
+    if active is None or layer.training or torch.is_grad_enabled() or dispatch.forced_implementation() is not None:
+        return None
+    # Under autocast the products want another dtype than the packed weights have.
+    return active.get(layer) if autocast_dtype(values) is None else None
 
 
 def pack(cell: ops.Cell, weights: Sequence[Tensor | None], scalars: Sequence[Any]) -> Tensor:

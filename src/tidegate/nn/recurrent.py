@@ -13,7 +13,6 @@ from torch.nn.utils.rnn import PackedSequence
 
 from tidegate.errors import StateError, UnsupportedError
 from tidegate.kernels import ops, packing, plain
-from tidegate.kernels.autocast import autocast_dtype
 from tidegate.kernels.dispatch import TORCH, Call, Choice, choose
 from tidegate.kernels.options import Activation
 from tidegate.nn import init, on_torch, sequences
@@ -220,15 +219,16 @@ class RecurrentLayer(nn.Module, abc.ABC):
         """Run the whole layer: its output, in kind, and the final states."""
         given = self._read(values, lengths)
         start = self._initial(hx, given)
-        choice = self._choice(given)
+        packed = packing.packed_weights(self, given.values)
+        on_own_kernels = packed is not None or self._choice(given).implementation != TORCH
         if self.options.go_backwards:
             given = given.reversed()
-        if choice.implementation == TORCH:
+        if not on_own_kernels:
             answer, final = on_torch.run(self._plain_layers(), given, start)
             last = [final[0][row] for row in range(-self._shape.directions, 0)]
         else:
             given = given.padded()
-            output, finals = self._run_operators(given, start)
+            output, finals = self._run_operators(given, start, packed)
             answer = given.answered(output) if self.options.return_sequences else output
             last = [states[0] for states in finals[-self._shape.directions :]]
             final = self._stacked(finals)
@@ -240,13 +240,12 @@ class RecurrentLayer(nn.Module, abc.ABC):
             final = tuple(state.squeeze(1) for state in final)
         return answer, final
 
-    def _run_operators(self, given: Sequences, start: States | None) -> tuple[Tensor, list[States]]:
+    def _run_operators(
+        self, given: Sequences, start: States | None, packed: Sequence[Tensor] | None
+    ) -> tuple[Tensor, list[States]]:
         """Run padded sequences on the operators: the output, and each direction's final states ``[batch, unit]``."""
         values = given.values
         finals: list[States] = []
-        packed = packing.packed_weights(self)
-        if packed is not None and autocast_dtype(values) is not None:
-            packed = None  # it holds the weights in their own dtype
         for layer in range(self.num_layers):
             wanted = self.options.return_sequences or layer + 1 < self.num_layers
             outputs = []
