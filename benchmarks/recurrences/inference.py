@@ -1,7 +1,7 @@
 """Inference of the layers beside torch and ONNX Runtime, all on time-major input.
 
-ONNX Runtime packs the weights when a session is made, so ours are packed too, by `tidegate.kernels.packed`. What a plain
-call costs, in which they are packed each time, is shown as well.
+ONNX Runtime packs the weights when a session is made, so ours are packed too, by `tidegate.kernels.packed`. What a
+plain call costs, in which they are packed each time, is shown as well.
 """
 
 from __future__ import annotations
