@@ -10,13 +10,16 @@ from __future__ import annotations
 import contextlib
 import contextvars
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
 
-from tidegate.kernels import dispatch, ops
+from tidegate.kernels import dispatch
 from tidegate.kernels.autocast import autocast_dtype
+
+if TYPE_CHECKING:
+    from tidegate.kernels.ops import Cell
 
 __all__ = ["Packable", "pack", "packed", "packed_weights", "run_packed"]
 
@@ -80,7 +83,7 @@ def packed_weights(layer: Any, values: Tensor) -> Sequence[Tensor] | None:
     return active.get(layer) if autocast_dtype(values) is None else None
 
 
-def pack(cell: ops.Cell, weights: Sequence[Tensor | None], scalars: Sequence[Any]) -> Tensor:
+def pack(cell: Cell, weights: Sequence[Tensor | None], scalars: Sequence[Any]) -> Tensor:
     """Pack the weights of one direction of one layer: uint8, opaque, for this process and its instruction set.
 
     Parameters
@@ -92,6 +95,8 @@ def pack(cell: ops.Cell, weights: Sequence[Tensor | None], scalars: Sequence[Any
     scalars
         The operator's scalars but for the last three.
     """
+    from tidegate.kernels import ops  # loads the compiled library, which `import tidegate.kernels` alone shall not
+
     weight = weights[0]
     assert weight is not None
     like = weight.new_empty(0, 0, weight.shape[1])
