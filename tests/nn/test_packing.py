@@ -64,14 +64,14 @@ def test_packed_weights_serve_inference_inside_the_block_only() -> None:
     with torch.no_grad():
         before = module(values)[0]
         with kernels.packed(torch.nn.Sequential(module)):
-            assert packing.packed_weights(module, values) is not None
+            assert packing.packed_weights(module) is not None
             module.all_weights[0][1].mul_(2)
             assert torch.equal(module(values)[0], before)  # the weights as they were when the block began
             with torch.enable_grad():
                 trained = module(values)[0]
             module.train()
-            assert packing.packed_weights(module, values) is None
-        assert packing.packed_weights(module, values) is None
+            assert packing.packed_weights(module) is None
+        assert packing.packed_weights(module) is None
         assert torch.equal(module(values)[0], trained)
         assert not torch.equal(trained, before)
 

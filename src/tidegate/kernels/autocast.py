@@ -10,6 +10,8 @@ __all__ = ["autocast_dtype", "cast"]
 
 def autocast_dtype(values: Tensor) -> torch.dtype | None:
     """Give the dtype of products where autocast is on for the device of ``values``; None where it is off."""
+    if values.is_meta:  # a device without autocast, and without values
+        return None
     device = "cpu" if values.is_cpu else values.device.type  # the name of a device takes longer than the rest
     return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else None
 

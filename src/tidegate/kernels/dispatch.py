@@ -74,7 +74,7 @@ _PROJECTION = "the compiled kernels know no projection"
 _PLAIN_FUSED = Choice(FUSED, "the compiled kernels are the fastest for this cell")
 _PLAIN = Choice(TORCH, "a plain cell: torch's own kernels compute exactly this")
 _PLAIN_PROJECTED = Choice(TORCH, f"a plain cell with a projection: torch computes exactly this, and {_PROJECTION}")
-_TRANSFORMED = "torch.func and forward-mode derivatives see through torch's own kernels, but not through the operators"
+_TRANSFORMED = "torch.func and forward-mode derivatives see through plain torch only"
 
 _forced: str | None = None
 
@@ -142,12 +142,12 @@ def choose(call: Call) -> Choice:
 
 
 def _for_plain_cell(call: Call) -> Choice:
+    if transformed():
+        return Choice(REFERENCE, _TRANSFORMED)
     if not (call.compiled and call.values.is_cpu):
         return _PLAIN
     if call.projected:
         return _PLAIN_PROJECTED
-    if transformed():
-        return Choice(TORCH, _TRANSFORMED)
     dtype = autocast_dtype(call.values) or call.values.dtype
     crossover = TORCH_FROM_UNITS.get(dtype)
     if crossover is not None and call.units >= crossover:
@@ -167,7 +167,7 @@ def _lacking(call: Call) -> str:
 def _fused_obstacle(call: Call) -> str | None:
     """Say why the compiled kernels cannot run a call; None if they can."""
     if not torch.compiler.is_compiling() and transformed():
-        return "torch.func and forward-mode derivatives see through plain torch only"
+        return _TRANSFORMED
     if not call.values.is_cpu:
         return "the compiled kernels are for CPUs"
     if not call.compiled:

@@ -244,6 +244,7 @@ def _define(suffix: str) -> tuple[Cell, Cell]:
 
 _define_packing()
 LSTM, GRU = _define("")
+_WEIGHT_HR = LstmTensors._fields.index("weight_hr")
 _REFERENCE = dict(zip((LSTM, GRU), _define("_reference"), strict=True))
 # The dispatcher is asked, not the file: a library that was built before there were kernels has none.
 COMPILED = native.available() and torch._C._dispatch_has_kernel_for_dispatch_key("tidegate::lstm", "CPU")
@@ -298,7 +299,8 @@ def run(cell: Cell, tensors: Sequence[Tensor | None], scalars: tuple[Any, ...]) 
     -------
     The output, then the final states: see `lstm` and `gru`.
     """
-    if dispatch.forced_implementation() == dispatch.REFERENCE:
+    projected = cell is LSTM and tensors[_WEIGHT_HR] is not None  # the compiled kernel would only hand it on
+    if projected or dispatch.forced_implementation() == dispatch.REFERENCE:
         cell = _REFERENCE[cell]
     values = tensors[0]
     assert values is not None

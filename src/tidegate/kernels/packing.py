@@ -16,7 +16,6 @@ import torch
 from torch import Tensor
 
 from tidegate.kernels import dispatch
-from tidegate.kernels.autocast import autocast_dtype
 
 if TYPE_CHECKING:
     from tidegate.kernels.ops import Cell
@@ -72,15 +71,15 @@ def packed(module: HasModules) -> Iterator[None]:
         _ACTIVE.reset(token)
 
 
-def packed_weights(layer: Any, values: Tensor) -> Sequence[Tensor] | None:
-    """Give the packed weights that a call of ``layer`` with ``values`` may use now; None where there are none."""
+def packed_weights(layer: Any) -> Sequence[Tensor] | None:
+    """Give the packed weights that a call of ``layer`` may use now; None where there are none."""
     if torch.compiler.is_compiling():  # asked first: a context variable would break the graph
         return None
     active = _ACTIVE.get()
     if active is None or layer.training or torch.is_grad_enabled() or dispatch.forced_implementation() is not None:
         return None
     # Under autocast the products want another dtype than the packed weights have.
-    return active.get(layer) if autocast_dtype(values) is None else None
+    return None if torch.is_autocast_enabled("cpu") else active.get(layer)
 
 
 def pack(cell: Cell, weights: Sequence[Tensor | None], scalars: Sequence[Any]) -> Tensor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeGuard
 
 import torch
 from torch import Tensor, nn
@@ -58,6 +58,8 @@ class RecurrentLayer(nn.Module, abc.ABC):
         self._slots = self._parameter_slots()
         self._scalars = self._fixed_scalars()
         self._zeros = (None,) * self._cell.states
+        one = shape.num_layers == 1 and not shape.bidirectional
+        self._single = one and options.return_sequences and not (options.go_backwards or options.stateful)
         self._draws_masks = max(options.input_dropout, options.recurrent_dropout) > 0
         self._draws_seed = max(options.zoneout_hidden, options.zoneout_cell) > 0
         for name in self._state_names():
@@ -217,9 +219,11 @@ class RecurrentLayer(nn.Module, abc.ABC):
         self, values: Tensor | PackedSequence, hx: States | None, lengths: Tensor | None
     ) -> tuple[Tensor | PackedSequence, States]:
         """Run the whole layer: its output, in kind, and the final states."""
+        packed = packing.packed_weights(self)
+        if packed is not None and hx is None and lengths is None and self._fits_at_once(values):
+            return self._run_at_once(packed[0], values)
         given = self._read(values, lengths)
         start = self._initial(hx, given)
-        packed = packing.packed_weights(self, given.values)
         on_own_kernels = packed is not None or self._choice(given).implementation != TORCH
         if self.options.go_backwards:
             given = given.reversed()
@@ -239,6 +243,17 @@ class RecurrentLayer(nn.Module, abc.ABC):
         if not given.batched:
             final = tuple(state.squeeze(1) for state in final)
         return answer, final
+
+    def _fits_at_once(self, values: Tensor | PackedSequence) -> TypeGuard[Tensor]:
+        """Say whether one operator on packed weights is all there is to do: the short way for single predictions."""
+        if not (self._single and isinstance(values, Tensor) and values.dim() == 3):
+            return False
+        weight = self._present(("weight_ih_l0",))[0]
+        return values.shape[2] == self.input_size and values.dtype == weight.dtype and values.is_cpu
+
+    def _run_at_once(self, packed: Tensor, values: Tensor) -> tuple[Tensor, States]:
+        output, *final = packing.run_packed(packed, values, None, self._zeros, (self.batch_first, False, True))
+        return output, tuple([state[None] for state in final])
 
     def _run_operators(
         self, given: Sequences, start: States | None, packed: Sequence[Tensor] | None

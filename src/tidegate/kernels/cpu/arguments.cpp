@@ -78,6 +78,14 @@ const Cell& gru_cell() {
   return cell;
 }
 
+bool Arguments::wide() const {
+  const ScalarType type = dtype();
+  STD_TORCH_CHECK(type == ScalarType::Float || type == ScalarType::Double || type == ScalarType::BFloat16 ||
+                      type == ScalarType::Half,
+                  "expected an input of float32, float64, bfloat16 or float16");
+  return type == ScalarType::Double;
+}
+
 Arguments Arguments::take(const Cell& cell, Stack& stack) {
   Arguments arguments;
   for (Field field : cell.fields) {
@@ -98,8 +106,6 @@ Arguments Arguments::take(const Cell& cell, Stack& stack) {
   arguments.return_sequences = stack.take<bool>();
   return arguments;
 }
-
-ScalarType accumulation_type(ScalarType type) { return type == ScalarType::Double ? type : ScalarType::Float; }
 
 Tensor converted(const Tensor& tensor, ScalarType type) {
   return tensor.scalar_type() == type ? tensor : torch::stable::to(tensor, type);

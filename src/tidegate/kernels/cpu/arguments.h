@@ -67,10 +67,9 @@ struct Arguments {
   static Arguments take(const Cell& cell, Stack& stack);
   const Tensor& operator[](Field field) const { return *tensors[field]; }
   ScalarType dtype() const { return tensors[kInput]->scalar_type(); }
+  // Whether to compute in double, not in float. Throws if the input's type is none that the kernels know.
+  bool wide() const;
 };
-
-// What the kernels compute in for tensors of this type.
-ScalarType accumulation_type(ScalarType type);
 
 // A tensor's values in another type, or the tensor itself.
 Tensor converted(const Tensor& tensor, ScalarType type);

@@ -103,7 +103,7 @@ void run_forward(const Cell& cell, StableIValue* values) {
   Stack stack(values);
   const Arguments arguments = Arguments::take(cell, stack);
   const bool keep = stack.take<bool>();
-  const bool wide = arguments.dtype() == ScalarType::Double;
+  const bool wide = arguments.wide();
   give(values, wide ? forward<double>(cell, arguments, keep) : forward<float>(cell, arguments, keep));
 }
 
@@ -113,7 +113,7 @@ void run_backward(const Cell& cell, StableIValue* values) {
                     stack.take<Tensor>(), {}};
   const Arguments arguments = Arguments::take(cell, stack);
   received.needs = stack.take<std::vector<bool>>();
-  const bool wide = arguments.dtype() == ScalarType::Double;
+  const bool wide = arguments.wide();
   give(values, wide ? backward<double>(cell, arguments, received) : backward<float>(cell, arguments, received));
 }
 

@@ -64,7 +64,7 @@ void pack_cell(const Cell& cell, StableIValue* values) {
   Stack stack(values);
   const Arguments arguments = Arguments::take(cell, stack);
   STD_TORCH_CHECK(!arguments.tensors[kWeightHr], "a projection cannot be packed");
-  const bool wide = arguments.dtype() == ScalarType::Double;
+  const bool wide = arguments.wide();
   values[0] = torch::stable::detail::from(wide ? pack<double>(cell, arguments) : pack<float>(cell, arguments));
 }
 
@@ -125,7 +125,7 @@ void run_packed(StableIValue* values, uint64_t, uint64_t) {
   arguments.options.reverse = stack.take<bool>();
   arguments.return_sequences = stack.take<bool>();
   STD_TORCH_CHECK(static_cast<int64_t>(arguments.dtype()) == header.type, "the weights are packed for another dtype");
-  const bool wide = arguments.dtype() == ScalarType::Double;
+  const bool wide = arguments.wide();
   const auto results = wide ? run_header<double>(header, packed, arguments) : run_header<float>(header, packed, arguments);
   for (size_t at = 0; at < results.size(); ++at) values[at] = torch::stable::detail::from(results[at]);
 }
