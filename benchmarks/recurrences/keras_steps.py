@@ -20,6 +20,8 @@ from tidegate.kernels.bench import SHAPES, Contender, Shape, Timing, interleaved
 
 __all__ = ["jax", "tensorflow"]
 
+_REST = 0.2  # seconds before a turn: the threads of the other process go on looking for work for a while
+
 
 class Worker:
     """A process that makes training steps with Keras; it takes its turns over pipes.
@@ -85,7 +87,8 @@ def _measure(backend: str, settings: Settings) -> list[tuple[Shape, Timing]]:
             network, _ = networks("LSTM", shape, final=True, embedding=True)
             x = shape.words() if shape.vocabulary else shape.values()
             ours = training_step(network, functools.partial(network, x))
-            measured.append((shape, interleaved({"ours": ours, **worker.prepare(shape)}, settings.pace)))
+            pace = dataclasses.replace(settings.pace, pause=_REST)
+            measured.append((shape, interleaved({"ours": ours, **worker.prepare(shape)}, pace)))
     return measured
 
 

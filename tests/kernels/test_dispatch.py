@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -14,7 +15,7 @@ from torch.nn.utils.rnn import pack_sequence
 from tidegate import nn
 from tidegate.errors import SpecError, UnsupportedError
 from tidegate.kernels import dispatch, explain, native, ops
-from tidegate.kernels.dispatch import FUSED, REFERENCE, TORCH, TORCH_FROM_UNITS, Call, choose, forced
+from tidegate.kernels.dispatch import CROSSOVERS, FUSED, REFERENCE, TORCH, Call, choose, forced
 
 LENGTHS = torch.tensor([6, 2, 4])
 LACKING = "torch's own kernels lack "
@@ -26,7 +27,7 @@ needs_the_library = pytest.mark.skipif(not ops.COMPILED, reason="the compiled ke
 
 def call(**changes: Any) -> Call:
     """Describe a call of a plain cell where the compiled kernels are, and change it."""
-    plain = Call(beyond_torch=(), values=X, units=5, projected=False, steps=6, compiled=True)
+    plain = Call(cell="lstm", beyond_torch=(), values=X, units=5, projected=False, steps=6, rows=2, compiled=True)
     return plain._replace(**changes)
 
 
@@ -63,20 +64,31 @@ def test_choice(changes: dict[str, Any], implementation: str, reason: str) -> No
     assert choose(call(**changes)) == (implementation, reason)
 
 
-@pytest.mark.parametrize("dtype", list(TORCH_FROM_UNITS))
-def test_large_plain_cells_of_half_precision_run_on_torch(dtype: torch.dtype) -> None:
-    units = TORCH_FROM_UNITS[dtype]
-    assert choose(call(values=X.to(dtype), units=units - 1)).implementation == FUSED
-    assert choose(call(values=X.to(dtype), units=units)) == (
-        TORCH,
-        f"a plain cell in {dtype}: torch's own kernels are faster from {units} units on",
-    )
-    assert choose(call(values=X.to(dtype), units=units, compiled=False)).implementation == TORCH
-    assert choose(call(values=X.to(dtype), units=units, beyond_torch=("peephole",))).implementation == FUSED
+@pytest.mark.parametrize(("cell", "dtype"), list(CROSSOVERS))
+def test_large_plain_cells_run_on_torch(cell: str, dtype: torch.dtype) -> None:
+    units, rows, inference_only = CROSSOVERS[cell, dtype]
+    large, least = call(cell=cell, values=X.to(dtype), units=units), f"from {units} units on"
+    with torch.no_grad():
+        assert choose(large._replace(units=units - 1)).implementation == FUSED
+        choice = choose(large)
+        assert choice.implementation == TORCH
+        assert choice.reason.startswith(f"a plain cell in {dtype}: torch's own kernels are faster {least}")
+        assert choose(large._replace(compiled=False)).implementation == TORCH
+        assert choose(large._replace(beyond_torch=("peephole",))).implementation == FUSED
+        if rows < math.inf:
+            assert choose(large._replace(rows=int(rows))).implementation == FUSED
+            assert choose(large._replace(rows=int(rows) - 1)).implementation == TORCH
+    assert choose(large).implementation == (FUSED if inference_only else TORCH)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_autocast_counts_as_its_dtype(dtype: torch.dtype) -> None:
+    units = CROSSOVERS["gru", dtype].units
+    large = call(cell="gru", units=units, rows=1000)
     with torch.autocast("cpu", dtype):
-        assert choose(call(units=units)).implementation == TORCH
-        assert choose(call(units=units - 1)).implementation == FUSED
-    assert choose(call(units=units)).implementation == FUSED
+        assert choose(large).implementation == TORCH
+        assert choose(large._replace(units=units - 1)).implementation == FUSED
+    assert choose(large).implementation == FUSED
 
 
 def test_torch_func_transforms_plain_cells() -> None:
@@ -205,7 +217,7 @@ def test_forced(kind: str) -> None:
 @needs_the_library
 @pytest.mark.parametrize("kind", ["LSTM", "GRU"])
 def test_forced_to_the_compiled_kernels(kind: str) -> None:
-    layer, x = getattr(nn, kind)(4, TORCH_FROM_UNITS[torch.bfloat16]).bfloat16(), X.bfloat16()
+    layer, x = getattr(nn, kind)(4, CROSSOVERS[kind.lower(), torch.bfloat16].units).bfloat16(), X.bfloat16()
     assert layer.choice(x).implementation == TORCH
     with forced(FUSED):
         assert layer.choice(x).implementation == FUSED

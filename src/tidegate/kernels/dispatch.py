@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
@@ -42,10 +43,37 @@ TORCH = "torch"
 FUSED = "fused"
 REFERENCE = "reference"
 
-# From how many units on a plain cell is faster on torch's own kernels, by the dtype of its products; the compiled
-# kernels win at every size in the dtypes that are not here. A first guess, to be measured: oneDNN multiplies
-# bfloat16 natively, which pays only once the matrices are large.
-TORCH_FROM_UNITS: Mapping[torch.dtype, int] = {torch.bfloat16: 128, torch.float16: 128}
+
+class Crossover(NamedTuple):
+    """Where torch's own kernels take over: from ``units`` on, in batches of fewer rows than ``rows``."""
+
+    units: int
+    rows: float = math.inf
+    inference_only: bool = False
+
+    def passed(self, call: Call) -> bool:
+        """Say whether torch's own kernels are faster in a call."""
+        training = torch.is_grad_enabled()
+        return call.units >= self.units and call.rows < self.rows and not (self.inference_only and training)
+
+
+# For plain cells, by the dtype of the products; with dtypes that are not here the compiled kernels win at every size.
+# Measured on two cores with AVX-512 and AMX, 8 or 16 features, 20 and 100 steps; the numbers are torch's time over that
+# of the compiled kernels, forward and backward, or forward alone:
+#   LSTM, float32: the weights outgrow a core's cache. 256 units 0.94 to 1.48; 384 units 0.40 (1 row) to 1.08 (32), 1.38
+#     (64 rows, 100 steps); 512 units 0.37 (1 row) to 1.01 (32), 1.04 and 1.21 (64 rows; 16 and 512 features)
+#   GRU, float32: torch's steps of small operators lose but for single rows: forward at 512 units 0.36 (1 row), 0.70
+#     (4), 1.51 (16); backward too 1.28 at least
+#   bfloat16, which oneDNN multiplies natively: LSTM 160 units 1.31, 192 units 0.85; GRU 512 units 1.17, 1024 units 0.67
+#   float16: LSTM 512 units 1.30, 1024 units 0.93; GRU 256 units 2.60, 1024 units 0.94
+CROSSOVERS: Mapping[tuple[str, torch.dtype], Crossover] = {
+    ("lstm", torch.float32): Crossover(320, rows=64),
+    ("gru", torch.float32): Crossover(448, rows=8, inference_only=True),
+    ("lstm", torch.bfloat16): Crossover(192),
+    ("gru", torch.bfloat16): Crossover(768),
+    ("lstm", torch.float16): Crossover(1024),
+    ("gru", torch.float16): Crossover(1024),
+}
 
 
 class Choice(NamedTuple):
@@ -58,11 +86,13 @@ class Choice(NamedTuple):
 class Call(NamedTuple):
     """What a choice depends on."""
 
+    cell: str  # "lstm" or "gru"
     beyond_torch: Sequence[str]  # the options at work that torch's own kernels lack
     values: Tensor  # the input
     units: int
     projected: bool
     steps: int  # of the padded sequences
+    rows: int  # of the batch
     shortest: int | None = None  # the least of the lengths; None where every row is full
     compiled: bool = False  # whether the compiled library is loaded
 
@@ -149,10 +179,16 @@ def _for_plain_cell(call: Call) -> Choice:
     if call.projected:
         return _PLAIN_PROJECTED
     dtype = autocast_dtype(call.values) or call.values.dtype
-    crossover = TORCH_FROM_UNITS.get(dtype)
-    if crossover is not None and call.units >= crossover:
-        return Choice(TORCH, f"a plain cell in {dtype}: torch's own kernels are faster from {crossover} units on")
+    crossover = CROSSOVERS.get((call.cell, dtype))
+    if crossover is not None and crossover.passed(call):
+        return Choice(TORCH, _beyond_crossover(crossover, dtype))
     return _PLAIN_FUSED
+
+
+def _beyond_crossover(crossover: Crossover, dtype: torch.dtype) -> str:
+    batches = "" if crossover.rows == math.inf else f" in batches of fewer than {crossover.rows} rows"
+    when = ", without gradients" if crossover.inference_only else ""
+    return f"a plain cell in {dtype}: torch's own kernels are faster from {crossover.units} units on{batches}{when}"
 
 
 def _on_operators(call: Call, reason: str) -> Choice:

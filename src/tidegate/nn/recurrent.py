@@ -13,7 +13,7 @@ from torch.nn.utils.rnn import PackedSequence
 
 from tidegate.errors import StateError, UnsupportedError
 from tidegate.kernels import ops, packing, plain
-from tidegate.kernels.dispatch import TORCH, Call, Choice, choose
+from tidegate.kernels.dispatch import CROSSOVERS, TORCH, Call, Choice, choose
 from tidegate.kernels.options import Activation
 from tidegate.nn import init, on_torch, sequences
 from tidegate.nn.dropout import sequence_mask, zoneout_seed
@@ -161,6 +161,9 @@ class RecurrentLayer(nn.Module, abc.ABC):
     def pack(self) -> list[Tensor] | None:
         """Pack the weights as they are now, for `tidegate.kernels.packed`; None where that is of no use."""
         weights = [self._present(slots) for slots in self._slots]
+        crossover = CROSSOVERS.get((self._cell_name(), weights[0][0].dtype))
+        if crossover is not None and self.hidden_size >= crossover.units and not self._beyond[False]:
+            return None  # torch's own kernels run it, at least in small batches
         if self.proj_size or not (ops.COMPILED and all(w.is_cpu for row in weights for w in row if w is not None)):
             return None
         return [packing.pack(self._cell, row, self._scalars) for row in weights]
@@ -212,8 +215,8 @@ class RecurrentLayer(nn.Module, abc.ABC):
 
     def _choice(self, given: Sequences) -> Choice:
         beyond, projected = self._beyond[self.training], self.proj_size > 0
-        call = Call(beyond, given.values, self.hidden_size, projected, given.steps, given.shortest, ops.COMPILED)
-        return choose(call)
+        cell, units, sizes = self._cell_name(), self.hidden_size, (given.steps, given.batch)
+        return choose(Call(cell, beyond, given.values, units, projected, *sizes, given.shortest, ops.COMPILED))
 
     def _run(
         self, values: Tensor | PackedSequence, hx: States | None, lengths: Tensor | None
