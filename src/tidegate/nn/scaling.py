@@ -150,10 +150,12 @@ def _last_observed(scaled: Tensor, observed: Tensor) -> Tensor:
 
 def _last_season(scaled: Tensor, observed: Tensor, season: int, *, fallback: Tensor) -> Tensor:
     batch, context, targets = scaled.shape
-    found = fallback.expand(batch, season, targets)
-    seen = torch.zeros(batch, season, targets, dtype=torch.bool, device=scaled.device)
-    for end in range(context, season - 1, -season):
-        there = observed[:, end - season : end]
-        found = torch.where(there & ~seen, scaled[:, end - season : end], found)
-        seen = seen | there
-    return found
+    count = context // season
+    if count == 0:
+        return fallback.expand(batch, season, targets)
+    shape = (batch, count, season, targets)  # whole seasons, up to the end of the context
+    seasons, seen = (x[:, context - count * season :].reshape(shape) for x in (scaled, observed))
+    order = torch.arange(count, device=scaled.device).view(1, -1, 1, 1)
+    last = torch.where(seen, order, -1).amax(1, keepdim=True)
+    found = seasons.gather(1, last.clamp_min(0))
+    return torch.where(last >= 0, found, fallback.unsqueeze(1)).squeeze(1)
