@@ -149,6 +149,24 @@ class Chunk {
   int64_t size_ = 0;
 };
 
+// Walk backwards: step(t, working) as in walk_forwards, and products() after every chunk of steps.
+template <class T, class Step, class Products>
+TIDEGATE_INLINE void walk_backwards(const Call<T>& call, const Rows<T>& rows, const Step& step, const Products& products) {
+  const int64_t limit = chunk_steps(call);
+  int64_t in_chunk = 0;
+  for (int64_t index = call.steps - 1; index >= 0; --index) {
+    const int64_t t = step_at(call, index), working = rows.at_work(t);
+    for (int64_t row = working; row < rows.count(); ++row) {
+      clear_row(call.gradients.input, t, rows.id(row), call.inputs);
+    }
+    if (working > 0) step(t, working);
+    if (++in_chunk == limit || index == 0) {
+      products();
+      in_chunk = 0;
+    }
+  }
+}
+
 // The gradients of the states of every row, on the way from the last step to the first.
 template <class T>
 void take_state_gradient(const Call<T>& call, const Rows<T>& rows, const T* given, T** to) {

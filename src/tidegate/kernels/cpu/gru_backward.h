@@ -59,19 +59,9 @@ class GruBackward {
   void walk() {
     clear(zeros_, padded<T>(call_.units));
     take_state_gradient(call_, rows_, call_.grad_h_n, hidden_);
-    const int64_t limit = chunk_steps(call_);
-    int64_t in_chunk = 0;
-    for (int64_t index = call_.steps - 1; index >= 0; --index) {
-      const int64_t step = step_at(call_, index), working = rows_.at_work(step);
-      for (int64_t row = working; row < rows_.count(); ++row) {
-        clear_row(call_.gradients.input, step, rows_.id(row), call_.inputs);
-      }
-      if (working > 0) step_back<Activations>(step, working);
-      if (++in_chunk == limit || index == 0) {
-        products();
-        in_chunk = 0;
-      }
-    }
+    walk_backwards(
+        call_, rows_, [&](int64_t step, int64_t working) { step_back<Activations>(step, working); },
+        [&] { products(); });
     give_state_gradient(call_, rows_, hidden_, call_.gradients.h_0);
   }
 

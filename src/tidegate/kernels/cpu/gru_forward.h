@@ -56,10 +56,9 @@ class GruForward {
   void walk() {
     start();
     const bool plain = !call_.zoned() && !call_.mask_h && call_.rounding == Rounding::kNone;
-    for (int64_t index = 0; index < call_.steps; ++index) {
-      const int64_t step = step_at(call_, index), working = rows_.at_work(step);
-      if (working > 0) products(step, working);
-      if (working > 0 && reset_) reset_products<Activations>(working);
+    walk_forwards(call_, rows_, [&](int64_t step, int64_t working) {
+      products(step, working);
+      if (reset_) reset_products<Activations>(working);
       for (int64_t row = 0; row < working; ++row) {
         if (plain) {
           cell_of_row<Activations, true>(step, row);
@@ -67,11 +66,7 @@ class GruForward {
           cell_of_row<Activations, false>(step, row);
         }
       }
-      for (int64_t row = working; row < rows_.count(); ++row) {
-        clear_row(call_.output, step, rows_.id(row), call_.units);
-        if (call_.reserve) clear(call_.kept(step, rows_.id(row)), call_.reserve_width);
-      }
-    }
+    });
     for (int64_t row = 0; row < rows_.count(); ++row) {
       copy(hidden_[row], call_.units, call_.h_n + rows_.id(row) * call_.units);
     }

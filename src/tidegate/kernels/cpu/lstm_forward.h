@@ -52,9 +52,8 @@ class LstmForward {
     start();
     const bool plain = !call_.peephole && !call_.zoned() && !call_.norm_c && !call_.mask_h &&
                        call_.rounding == Rounding::kNone;
-    for (int64_t index = 0; index < call_.steps; ++index) {
-      const int64_t step = step_at(call_, index), working = rows_.at_work(step);
-      if (working > 0) products(step, working);
+    walk_forwards(call_, rows_, [&](int64_t step, int64_t working) {
+      products(step, working);
       for (int64_t row = 0; row < working; ++row) {
         if (plain) {
           cell_of_row<Activations, true>(step, row);
@@ -62,11 +61,7 @@ class LstmForward {
           cell_of_row<Activations, false>(step, row);
         }
       }
-      for (int64_t row = working; row < rows_.count(); ++row) {
-        clear_row(call_.output, step, rows_.id(row), call_.units);
-        if (call_.reserve) clear(call_.kept(step, rows_.id(row)), call_.reserve_width);
-      }
-    }
+    });
     finish();
   }
 

@@ -142,3 +142,17 @@ template <class T>
 void clear_row(Sequence<T> sequence, int64_t step, int64_t id, int64_t count) {
   if (sequence.data) clear(sequence.at(step, id), count);
 }
+
+// Walk forwards: step(t, working) where the first `working` rows have a valid step t; what lies past the lengths is
+// cleared.
+template <class T, class Step>
+TIDEGATE_INLINE void walk_forwards(const Call<T>& call, const Rows<T>& rows, const Step& step) {
+  for (int64_t index = 0; index < call.steps; ++index) {
+    const int64_t t = step_at(call, index), working = rows.at_work(t);
+    if (working > 0) step(t, working);
+    for (int64_t row = working; row < rows.count(); ++row) {
+      clear_row(call.output, t, rows.id(row), call.units);
+      if (call.reserve) clear(call.kept(t, rows.id(row)), call.reserve_width);
+    }
+  }
+}
