@@ -248,3 +248,10 @@ def test_forced_refuses_another_name() -> None:
     with pytest.raises(SpecError, match="implementation must be"), forced("tidegate"):
         pass
     assert dispatch.forced_implementation() is None
+
+
+def test_a_projected_cell_says_what_is_wrong_with_its_weights() -> None:
+    layer = nn.LSTM(3, 5, proj_size=2, peephole=True)
+    layer.weight_hr_l0 = torch.nn.Parameter(torch.zeros(3, 5))
+    with pytest.raises(RuntimeError, match="shapes cannot be multiplied|size of tensor"):
+        layer(torch.zeros(7, 2, 3))

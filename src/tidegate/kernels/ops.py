@@ -299,8 +299,7 @@ def run(cell: Cell, tensors: Sequence[Tensor | None], scalars: tuple[Any, ...]) 
     -------
     The output, then the final states: see `lstm` and `gru`.
     """
-    projected = cell is LSTM and tensors[_WEIGHT_HR] is not None  # the compiled kernel would only hand it on
-    if projected or dispatch.forced_implementation() == dispatch.REFERENCE:
+    if dispatch.forced_implementation() == dispatch.REFERENCE:
         cell = _REFERENCE[cell]
     values = tensors[0]
     assert values is not None
@@ -313,6 +312,8 @@ def run(cell: Cell, tensors: Sequence[Tensor | None], scalars: tuple[Any, ...]) 
     keep = torch.is_grad_enabled() and any(tensor is not None and tensor.requires_grad for tensor in tensors)
     if torch.compiler.is_compiling():
         return cell.forward(*tensors, *scalars, keep and not torch.compiler.is_exporting())[:-1]
+    if cell is LSTM and tensors[_WEIGHT_HR] is not None:
+        cell = _REFERENCE[cell]  # to which the compiled kernel would hand it on, and lose the message of an error
     if torch.is_inference_mode_enabled():  # autograd is out of the way already
         return cell.forward(*tensors, *scalars, False)[:-1]
     if dispatch.transformed():  # what torch.func and forward-mode derivatives see through is plain torch
