@@ -253,5 +253,5 @@ def test_forced_refuses_another_name() -> None:
 def test_a_projected_cell_says_what_is_wrong_with_its_weights() -> None:
     layer = nn.LSTM(3, 5, proj_size=2, peephole=True)
     layer.weight_hr_l0 = torch.nn.Parameter(torch.zeros(3, 5))
-    with pytest.raises(RuntimeError, match="shapes cannot be multiplied|size of tensor"):
+    with pytest.raises(RuntimeError, match=r"shapes cannot be multiplied|size of tensor"):
         layer(torch.zeros(7, 2, 3))
