@@ -32,13 +32,6 @@ struct Cell {
   int64_t kept;                    // values kept for backward, per row, step and unit
   std::vector<Field> fields;       // in the order of the schema
   std::vector<Field> gradients;    // those of them that have one
-
-  bool has(Field field) const {
-    for (Field own : fields) {
-      if (own == field) return true;
-    }
-    return false;
-  }
 };
 
 const Cell& lstm_cell();

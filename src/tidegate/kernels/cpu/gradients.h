@@ -81,7 +81,7 @@ template <class T>
 class Chunk {
  public:
   Chunk(const Call<T>& call, const Rows<T>& rows, const InputRows<T>& input, int64_t width, Arena& arena)
-      : call_(call), rows_(rows), input_(input) {
+      : call_(call), input_(input) {
     const int64_t room = chunk_steps(call) * rows.count();
     gates = arena.take_rows<T>(room, width);
     x_gates = call.normed() ? arena.take_rows<T>(room, width) : gates;
@@ -141,7 +141,6 @@ class Chunk {
   bool direct() const { return !call_.mask_x; }
 
   const Call<T>& call_;
-  const Rows<T>& rows_;
   const InputRows<T>& input_;
   const T** x_read_;
   T **x_copies_, **h_copies_, **x_targets_, **x_gradients_;

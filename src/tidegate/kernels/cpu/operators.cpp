@@ -1,7 +1,5 @@
 #include "operators.h"
 
-#include <utility>
-
 #include "arguments.h"
 #include "run.h"
 

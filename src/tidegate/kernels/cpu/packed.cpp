@@ -1,5 +1,7 @@
 #include "packed.h"
 
+#include <algorithm>
+
 #include "arguments.h"
 #include "run.h"
 
