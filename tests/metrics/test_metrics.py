@@ -49,6 +49,31 @@ def test_the_seasonal_scale_needs_a_season_and_skips_missing_rows() -> None:
         metrics.seasonal_scale([1.0, 2.0], 0)
 
 
+def test_rmsse_is_the_definition() -> None:
+    random = np.random.default_rng(1)
+    history, y, f = random.normal(size=(3, 12)), random.normal(size=(3, 4)), random.normal(size=(3, 4))
+    history[2] = 5.0
+    y[0, 1] = history[1, 4] = np.nan
+    scale = metrics.squared_seasonal_scale(history, 3)
+    found = metrics.rmsse(y, f, scale)
+    for i in range(2):
+        steps = [(history[i, t] - history[i, t - 3]) ** 2 for t in range(3, 12)]
+        errors = [(y[i, t] - f[i, t]) ** 2 for t in range(4)]
+        known = [[value for value in part if not math.isnan(value)] for part in (errors, steps)]
+        assert found[i] == pytest.approx(math.sqrt(np.mean(known[0]) / np.mean(known[1])))
+    assert scale[2] == 0
+    assert math.isnan(found[2])
+
+
+def test_the_squared_scale_goes_along_the_axis_that_is_asked_for() -> None:
+    assert metrics.squared_seasonal_scale([[1.0, 9.0], [4.0, 9.0]], axis=0).tolist() == [9.0, 0.0]
+    assert math.isnan(metrics.squared_seasonal_scale([1.0, 2.0], 2))
+    with pytest.raises(SpecError, match="season must be a whole number of at least 1; got True"):
+        metrics.squared_seasonal_scale([1.0, 2.0], True)
+    with pytest.raises(ShapeError, match=r"squared_scale must be a number or have the shape \(1,\)"):
+        metrics.rmsse([[1.0, 2.0]], [[1.0, 2.0]], [1.0, 2.0])
+
+
 @pytest.mark.parametrize("metric", [metrics.mae, metrics.mse, metrics.rmse, metrics.mape, metrics.smape, metrics.r2])
 def test_missing_truth_is_left_out_and_a_missing_forecast_is_not_forgiven(metric: Callable[..., Any]) -> None:
     y, f = np.array([1.0, 2.0, 4.0, np.nan]), np.array([1.5, 2.5, 3.0, 99.0])
