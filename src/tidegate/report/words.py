@@ -27,6 +27,9 @@ _NAMES = {
     "seasonal_naive": "Seasonal naive (last season)",
     "drift": "Drift (last value and mean slope)",
     "naive2": "Naive2 (last value, season adjusted)",
+    "auto_ets": "AutoETS (exponential smoothing)",
+    "auto_arima": "AutoARIMA (autoregression and moving average)",
+    "theta": "Theta (line and smoothing, season adjusted)",
 }
 _FREQUENCIES = {
     "s": "every second",
