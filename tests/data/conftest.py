@@ -23,7 +23,7 @@ def _as_polars(frame: pd.DataFrame) -> Any:
         elif series.dtype.kind in "Mif":
             columns[name] = pl.Series(series.to_numpy(), nan_to_null=True)
         else:
-            columns[name] = pl.Series(series.tolist(), strict=False)
+            columns[name] = pl.Series(series.astype(object).where(series.notna(), None).tolist(), strict=False)
     return pl.DataFrame(columns)
 
 

@@ -1,15 +1,17 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tidegate.data import SeriesTable, Windows, read_frame
-from tidegate.errors import ShortSeriesError, SpecError
+from tidegate.data import SeriesTable, Windows, future_known, read_frame, with_time_features
+from tidegate.errors import ShapeError, ShortSeriesError, SpecError
+from tidegate.specs import Columns
 
 
 def _table(values: list[np.ndarray]) -> SeriesTable:
@@ -67,7 +69,7 @@ def test_windows_are_those_of_a_loop(
     table: SeriesTable, context: int, horizon: int, stride: int, start: int, stop: int, least: int
 ) -> None:
     expected = _oracle(table, context, horizon, stride, start, stop, least)
-    options = {"context": context, "horizon": horizon, "stride": stride, "least_context": least}
+    options: dict[str, Any] = {"context": context, "horizon": horizon, "stride": stride, "least_context": least}
     if not expected:
         with pytest.raises(ShortSeriesError, match=r"no series has a window .* within the bounds given"):
             Windows.sliding(table, start=start, stop=stop, **options)
@@ -144,3 +146,152 @@ def test_what_cannot_be_cut_is_refused() -> None:
         Windows.sliding(table, context=4, horizon=0)
     with pytest.raises(SpecError, match="context must be a whole number of at least 1; got 0"):
         Windows.last(table, context=0)
+
+
+# ----------------------------------------------------------------------------------------------------- covariates
+
+
+@st.composite
+def tables_with_covariates(draw: st.DrawFn) -> SeriesTable:
+    """Give a table in which every covariate says which row it belongs to; here and there one is missing."""
+    lengths = draw(st.lists(st.integers(2, 12), min_size=1, max_size=4))
+    random = np.random.default_rng(draw(st.integers(0, 10**6)))
+    series = np.repeat(np.arange(len(lengths)), lengths)
+    steps = np.concatenate([start + np.arange(length) for start, length in zip((5, 0, 9, 2), lengths, strict=False)])
+    row = np.arange(len(steps)) + 0.0
+    frame = pd.DataFrame(
+        {"unique_id": series, "ds": steps, "y": row + 1, "p": row, "k": -row, "q": row / 2, "w": row + 1}
+    )
+    for name in ("p", "k"):
+        frame.loc[random.random(len(row)) < 0.3, name] = np.nan
+    frame = frame.assign(s=series * 1.5, c=[f"c{number}" for number in series])
+    columns = Columns(
+        targets=("y",), past=("p",), known=("k", "q"), weight="w", static=("s", "c"), frequency=1
+    )  # fmt: skip
+    return read_frame(frame, columns)
+
+
+def _rows(array: np.ndarray, table: SeriesTable, series: int, start: int, stop: int) -> np.ndarray:
+    """Take rows ``start … stop − 1`` of one series, counted from its first, one by one; NaN outside of it."""
+    own = array[table.rows(series)]
+    missing = np.full(own.shape[1:], np.nan)
+    return np.array([own[row] if 0 <= row < len(own) else missing for row in range(start, stop)])
+
+
+@settings(max_examples=30)
+@given(table=tables_with_covariates(), context=st.integers(1, 5), horizon=st.integers(1, 3), reach=st.integers(0, 6))
+def test_covariates_are_those_of_a_loop(table: SeriesTable, context: int, horizon: int, reach: int) -> None:
+    codes = table.category_codes(table.vocabularies())
+    try:
+        windows = Windows.sliding(table, context=context, horizon=horizon, codes=codes)
+    except ShortSeriesError:
+        return
+    windows = dataclasses.replace(windows, ahead=reach)
+    batch = windows.batch(np.arange(len(windows)))
+    assert batch.past is not None
+    assert batch.known is not None
+    assert batch.known.shape[1] == context + max(horizon, reach)
+    assert table.weights is not None
+    for index, (series, end) in enumerate(zip(windows.series, windows.ends, strict=True)):
+        at = int(end - table.offsets[series])
+        past = _rows(table.past, table, series, at - context, at)
+        np.testing.assert_array_equal(batch.past[index], past)
+        known = _rows(table.known, table, series, at - context, at + max(horizon, reach))
+        np.testing.assert_array_equal(batch.known[index], known)
+        assert batch.static is not None
+        assert batch.static[index].tolist() == [series * 1.5]
+        assert batch.categories is not None
+        assert batch.categories[index].tolist() == [series + 1]
+        assert batch.weight is not None
+        assert batch.weight[index].tolist() == table.weights[end : end + horizon].tolist()
+        assert batch.position is not None
+        assert batch.position[index] == table.times[end]  # the time column counts steps of 1
+
+
+@settings(max_examples=30)
+@given(table=tables_with_covariates(), context=st.integers(1, 5), back=st.integers(0, 3), steps=st.integers(1, 4))
+def test_known_covariates_go_on_after_the_end_of_the_table(
+    table: SeriesTable, context: int, back: int, steps: int
+) -> None:
+    future = np.arange(len(table) * steps * 2).reshape(len(table), steps, 2) + 1000.0
+    ends = np.maximum(table.offsets[1:] - back, table.offsets[:-1] + 1)
+    windows = dataclasses.replace(Windows.last(table, context=context, ahead=4, future=future), ends=ends)
+    batch = windows.batch(np.arange(len(table)))
+    assert batch.known is not None
+    assert batch.position is not None
+    for series in range(len(table)):
+        whole = np.concatenate([table.known[table.rows(series)], future[series]])
+        at = int(ends[series] - table.offsets[series])
+        expected = [whole[row] if 0 <= row < len(whole) else [np.nan] * 2 for row in range(at - context, at + 4)]
+        np.testing.assert_array_equal(batch.known[series], expected)
+        assert batch.position[series] == table.times[table.offsets[series]] + at
+    assert batch.weight is None
+
+
+@settings(max_examples=30)
+@given(table=tables_with_covariates(), context=st.integers(1, 5), horizon=st.integers(1, 3), data=st.data())
+def test_covariates_outside_a_window_do_not_leak_into_it(
+    table: SeriesTable, context: int, horizon: int, data: st.DataObject
+) -> None:
+    try:
+        windows = Windows.sliding(table, context=context, horizon=horizon)
+    except ShortSeriesError:
+        return
+    index = data.draw(st.integers(0, len(windows) - 1))
+    end, series = int(windows.ends[index]), int(windows.series[index])
+    begin = max(end - context, int(table.offsets[series]))
+    assert table.weights is not None
+    past, known, weights, static = table.past.copy(), table.known.copy(), table.weights.copy(), table.static.copy()
+    past[end:], past[:begin] = 1e9, -1e9
+    known[end + horizon :], known[:begin] = 1e9, -1e9
+    weights[end + horizon :], weights[:end] = 1e9, 1e9
+    static[np.arange(len(table)) != series] = 1e9
+    changed = dataclasses.replace(table, past=past, known=known, weights=weights, static=static)
+    one, two = (each.batch(np.array([index])) for each in (windows, dataclasses.replace(windows, table=changed)))
+    for name in ("past", "known", "weight", "static", "position"):
+        np.testing.assert_array_equal(getattr(one, name), getattr(two, name))
+
+
+def test_features_of_the_time_stamps_reach_windows_before_and_after_the_end() -> None:
+    days = pd.date_range("2026-01-01", periods=10)
+    table = read_frame(pd.DataFrame({"ds": days[:7], "y": 1.0}), Columns(calendar=("weekday",)))
+    windows = Windows.last(with_time_features(table), context=9, ahead=3, future=future_known(table, 3))
+    known = windows.batch(np.array([0])).known
+    assert known is not None
+    assert known.dtype == np.float32
+    assert np.isnan(known[0, :2]).all()
+    expected = np.sin(2 * np.pi * days.day_of_week.to_numpy() / 7)
+    np.testing.assert_allclose(known[0, 2:, 0], expected, atol=1e-6)
+
+
+def test_a_table_without_covariates_gives_none() -> None:
+    table = _table([np.arange(12.0).reshape(6, 2)])
+    batch = Windows.sliding(table, context=2, horizon=2).batch(np.array([0, 2]))
+    assert (batch.past, batch.known, batch.static, batch.categories, batch.weight) == (None,) * 5
+    assert batch.position is not None
+    assert batch.position.tolist() == [1, 3]
+    bare = dataclasses.replace(table, columns=dataclasses.replace(table.columns, frequency=None))
+    assert Windows.last(bare, context=2).batch(np.array([0])).position is None
+
+
+def test_positions_agree_between_tables() -> None:
+    hours = pd.date_range("2026-03-28", periods=48, freq="h", tz="Europe/Berlin")  # one of the days has 23
+    frame = pd.DataFrame({"ds": hours, "y": 1.0})
+    whole, late = read_frame(frame), read_frame(frame.iloc[20:])
+    one = Windows.last(whole.truncate(30), context=3).batch(np.array([0])).position
+    two = Windows.sliding(late, context=3, horizon=1).batch(np.array([9])).position
+    assert one is not None
+    assert two is not None
+    assert one.tolist() == two.tolist() == [(hours[30] - pd.Timestamp("1970-01-01", tz="UTC")) // pd.Timedelta("1h")]
+
+
+def test_futures_and_codes_that_do_not_fit_are_refused() -> None:
+    frame = pd.DataFrame({"unique_id": [1, 1, 2, 2], "ds": [0, 1] * 2, "y": 1.0, "k": 0.0, "c": ["u", "u", "v", "v"]})
+    table = read_frame(frame, Columns(known=("k",), static=("c",)))
+    with pytest.raises(ShapeError, match=r"^future must be \[2 series, step, 1 known\]; got \[2, 5, 2\]$"):
+        Windows.last(table, context=2, ahead=5, future=np.zeros((2, 5, 2)))
+    message = r"^codes must have the shape of the table's categories, \[2, 1\]; got \[2, 2\]$"
+    with pytest.raises(ShapeError, match=message):
+        Windows.last(table, context=2, codes=np.zeros((2, 2), np.int64))
+    with pytest.raises(SpecError, match=r"^ahead must be a whole number of at least 0; got -1$"):
+        Windows.last(table, context=2, ahead=-1)

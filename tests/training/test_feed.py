@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
@@ -111,6 +112,17 @@ def test_pairs_triples_and_batches_become_batches() -> None:
     assert to_batch([X, y, weight], CPU).weight.tolist() == [1.0, 2.0]  # type: ignore[union-attr]
     batch = to_batch(Batch(values=X, lengths=np.array([1, 1])), CPU)
     assert (batch.target, batch.lengths.dtype) == (None, torch.int64)  # type: ignore[union-attr]
+
+
+def test_every_field_of_a_batch_becomes_a_tensor() -> None:
+    names = [field.name for field in dataclasses.fields(Batch)]
+    arrays = {name: np.full((2, 1), place) for place, name in enumerate(names)}
+    batch = to_batch(Batch(**arrays), CPU)
+    assert {"past", "known", "static", "categories", "weight", "position"} <= set(names)
+    for place, name in enumerate(names):
+        tensor = getattr(batch, name)
+        assert isinstance(tensor, torch.Tensor)
+        assert (tensor.dtype, tensor.tolist()) == (torch.int64, [[place], [place]])
 
 
 def test_other_things_are_not_batches() -> None:

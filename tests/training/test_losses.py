@@ -86,6 +86,48 @@ def test_examples_are_weighted() -> None:
     assert (loss.item(), float(weight)) == (1.5, 8.0)  # (3·1 + 3·1 + 3 + 3) / 8
 
 
+def test_steps_are_weighted_over_all_that_follows() -> None:
+    output = torch.tensor([[[1.0, 2.0], [5.0, 1.0]], [[2.0, 2.0], [1.0, 3.0]]])  # [batch, time, target]
+    weight = torch.tensor([[1.0, 0.0], [2.0, 0.5]])
+    loss, total = reduce_loss(mae, output, torch.zeros(2, 2, 2), None, weight)
+    # (1·(1 + 2) + 0·6 + 2·(2 + 2) + 0.5·(1 + 3)) / (2·1 + 2·0 + 2·2 + 2·0.5)
+    assert [loss.item(), float(total)] == pytest.approx([13 / 7, 7.0])
+    flat, _ = reduce_loss(mae, output[..., 0], torch.zeros(2, 2), None, weight)
+    assert flat.item() == pytest.approx((1 + 0 + 4 + 0.5) / 3.5)
+
+
+def test_steps_of_equal_weights_are_the_examples_weight() -> None:
+    output, target, mask = torch.randn(3, 4, 2), torch.randn(3, 4, 2), torch.rand(3, 4, 2) > 0.3
+    weight = torch.tensor([1.0, 0.0, 2.5])
+    one = reduce_loss(mse, output, target, mask, weight)
+    two = reduce_loss(mse, output, target, mask, weight[:, None].expand(3, 4))
+    assert float(one[0]) == float(two[0])
+    assert float(one[1]) == float(two[1])
+
+
+def test_a_step_of_weight_zero_has_no_gradient() -> None:
+    output = torch.tensor([[1.0, 2.0]], requires_grad=True)
+    loss, _ = reduce_loss(
+        mse, output, torch.zeros(1, 2), torch.ones(1, 2, dtype=torch.bool), torch.tensor([[0.0, 3.0]])
+    )
+    loss.backward()  # type: ignore[no-untyped-call]
+    assert output.grad is not None
+    assert output.grad.tolist() == [[0.0, 4.0]]
+
+
+def test_weights_of_another_shape_are_refused() -> None:
+    message = (
+        r"examples are weighted \(weight has shape \[2, 3\]\), but the loss gave shape \[2, 4\]; give a loss with one "
+        r"number an element or a step \(reduction='none'\)"
+    )
+    with pytest.raises(ShapeError, match=message):
+        reduce_loss(mse, torch.zeros(2, 4), torch.zeros(2, 4), None, torch.ones(2, 3))
+    with pytest.raises(
+        ShapeError, match=r"weight has shape \[3\]\), but the loss gave shape \[2, 4\]; .* or an example"
+    ):
+        reduce_loss(mse, torch.zeros(2, 4), torch.zeros(2, 4), None, torch.ones(3))
+
+
 def test_mask_and_weight_together() -> None:
     output, target = torch.tensor([[1.0, 7.0], [3.0, 3.0]]), torch.zeros(2, 2)
     mask = torch.tensor([[True, False], [True, True]])

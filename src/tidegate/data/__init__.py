@@ -4,10 +4,12 @@ from tidegate.data import datasets
 from tidegate.data.arrays import sliding_windows
 from tidegate.data.batches import Arrays, Batch, Batches, ContinuousBatches, IntArray, Source
 from tidegate.data.csvfile import read_csv
+from tidegate.data.features import calendar_features, fourier_features, with_time_features
 from tidegate.data.frames import read_frame, to_frame
+from tidegate.data.future import Future, future_known, read_future, read_future_csv
 from tidegate.data.seasonality import detect_season, seasons
 from tidegate.data.splits import Split, split_bounds
-from tidegate.data.table import SeriesTable, future_times
+from tidegate.data.table import SeriesTable, Vocabulary, future_times
 from tidegate.data.windows import Windows
 
 __all__ = [
@@ -15,18 +17,26 @@ __all__ = [
     "Batch",
     "Batches",
     "ContinuousBatches",
+    "Future",
     "IntArray",
     "SeriesTable",
     "Source",
     "Split",
+    "Vocabulary",
     "Windows",
+    "calendar_features",
     "datasets",
     "detect_season",
+    "fourier_features",
+    "future_known",
     "future_times",
     "read_csv",
     "read_frame",
+    "read_future",
+    "read_future_csv",
     "seasons",
     "sliding_windows",
     "split_bounds",
     "to_frame",
+    "with_time_features",
 ]

@@ -35,14 +35,22 @@ class Batch(Generic[A]):
         Shaped as ``target``: False where the loss must not look.
     lengths
         Valid steps of each row, ``[batch]`` of int64; ``None`` if all steps are valid.
+    past
+        Covariates that are known up to the present, ``[batch, context, p]``, NaN where missing.
     known
-        Covariates whose future is known, ``[batch, context + horizon, k]``.
+        Covariates whose future is known, ``[batch, context + horizon, k]``, NaN where missing.
     static
-        Covariates that do not change with time, ``[batch, k]``.
+        Covariates that do not change with time, ``[batch, s]``, NaN where missing.
+    categories
+        The codes of categories that do not change with time, ``[batch, c]`` of int64: 0 where missing or unknown.
     weight
-        Weight of each example in the loss, ``[batch]``.
+        Weight in the loss of each example, ``[batch]``, or of each of its steps, ``[batch, horizon]``.
     series
         Index of the series each example was cut from, ``[batch]`` of int64.
+    given
+        True values of the steps that are to be forecast, where they are known already, NaN elsewhere.
+    position
+        Number of the first target step by the calendar of the series, ``[batch]`` of int64.
     """
 
     values: A
@@ -50,10 +58,14 @@ class Batch(Generic[A]):
     observed: A | None = None
     target_observed: A | None = None
     lengths: A | None = None
+    past: A | None = None
     known: A | None = None
     static: A | None = None
+    categories: A | None = None
     weight: A | None = None
     series: A | None = None
+    given: A | None = None
+    position: A | None = None
 
 
 class Source(Protocol):
@@ -177,11 +189,16 @@ class Batches:
         that is needed to give all processes equally many.
     drop_last
         Leave a smaller last batch out.
+    chances
+        How often each example is dealt beside the others, ``[example]``, at least 0. A pass then draws as many examples
+        as there are, with replacement. Only with ``shuffle``.
 
     Raises
     ------
     SpecError
         If an option is out of its range, or no batch would be left.
+    ShapeError
+        If there is not one chance an example.
 
     Examples
     --------
@@ -204,6 +221,7 @@ class Batches:
         rank: int = 0,
         world_size: int = 1,
         drop_last: bool = False,
+        chances: np.ndarray | None = None,
     ) -> None:
         checks.whole("batch_size", batch_size)
         checks.whole("seed", seed, least=0)
@@ -213,6 +231,7 @@ class Batches:
             raise SpecError(f"rank must be less than world_size ({world_size}); got {rank}")
         if len(source) == 0:
             raise SpecError("the source has no examples to deal out; give more or longer series, or a shorter context")
+        self._upto = None if chances is None else _cumulated(chances, len(source), shuffle=shuffle)
         self.source = source
         self.batch_size = batch_size
         self.shuffle = shuffle
@@ -254,12 +273,20 @@ class Batches:
         total = len(self.source)
         if self.shuffle:
             key = np.array([self.seed, epoch], dtype=np.uint64)
-            order = np.random.Generator(np.random.Philox(key=key)).permutation(total)
+            generator = np.random.Generator(np.random.Philox(key=key))
+            order = generator.permutation(total) if self._upto is None else self._drawn(generator, total)
         else:
             order = np.arange(total)
         if self.world_size == 1:
             return order
         return np.resize(order, self._examples * self.world_size)[self.rank :: self.world_size]
+
+    def _drawn(self, generator: np.random.Generator, total: int) -> IntArray:
+        """Draw examples by their chances; one draw is spread over the whole range, so that few are missed by luck."""
+        assert self._upto is not None
+        even = (np.arange(total) + generator.random()) / total  # systematic sampling (Madow & Madow, 1944)
+        drawn: IntArray = np.searchsorted(self._upto, even * self._upto[-1], side="right")
+        return generator.permutation(np.minimum(drawn, total - 1))
 
 
 class ContinuousBatches:
@@ -358,6 +385,16 @@ def _check_weight(weight: np.ndarray) -> None:
     negative = np.flatnonzero(weight < 0)
     if negative.size:
         raise DataError(f"weights must be at least 0; row {negative[0]} has {weight[negative[0]]}")
+
+
+def _cumulated(chances: np.ndarray, examples: int, *, shuffle: bool) -> np.ndarray:
+    if not shuffle:
+        raise SpecError("chances say how often an example is drawn; without shuffle=True each comes once, in order")
+    if chances.shape != (examples,):
+        raise ShapeError(f"chances must be [{examples}], one an example; got {list(chances.shape)}")
+    if not (np.isfinite(chances).all() and (chances >= 0).all() and chances.any()):
+        raise SpecError("chances must be finite and at least 0, and some of them more")
+    return np.cumsum(chances, dtype=np.float64)
 
 
 def _place(state: Mapping[str, int], length: int) -> tuple[int, int]:

@@ -3,40 +3,42 @@
 from __future__ import annotations
 
 import csv
-import dataclasses
 import gzip
 import io
 import os
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from operator import itemgetter
 from pathlib import Path
-from typing import IO
+from typing import IO, TypeAlias
 
 import numpy as np
 
 from tidegate._core.files import existing_file
 from tidegate.data.assemble import RawTable, assemble
-from tidegate.data.frames import resolve_columns
+from tidegate.data.csvfields import StaticTexts, floats, integers, is_missing, is_number, typed_ids
+from tidegate.data.naming import resolve_columns
 from tidegate.data.stamps import parse_stamps
 from tidegate.data.table import SeriesTable
 from tidegate.errors import ColumnError, DataError, FileFormatError, TimeStampError
 from tidegate.specs import Columns
 
-__all__ = ["read_csv"]
+__all__ = ["raw_csv", "read_csv"]
+
+Resolve: TypeAlias = Callable[[list[str], list[list[str]]], tuple[Columns, bool]]
 
 _CHUNK = 65_536  # rows
 _GZIP = b"\x1f\x8b"
-_MISSING = frozenset({"", "na", "nan", "null", "none", "n/a"})
 
 
 def read_csv(path: str | os.PathLike[str], columns: Columns | None = None, *, sort: bool = False) -> SeriesTable:
     """Read a CSV file, plain or compressed with gzip, with the same checks as `tidegate.data.read_frame`.
 
     The file is UTF-8 text (a byte order mark is allowed), its first line names the columns, commas separate fields,
-    which may be quoted with ``"``. Numbers have a decimal point. A value is missing where its field is empty or says
-    ``NA``, ``NaN``, ``null``, ``none`` or ``n/a``. Time stamps are ISO 8601 or whole numbers. Ids stay text unless all
-    are whole numbers. Only the columns needed are kept; blank lines are skipped.
+    which may be quoted with ``"``. Numbers have a decimal point; ``True`` and ``False`` count as 1 and 0. A value is
+    missing where its field is empty or says ``NA``, ``NaN``, ``null``, ``none`` or ``n/a``. Time stamps are ISO 8601
+    or whole numbers. Ids stay text unless all are whole numbers; a static covariate is a category unless all its
+    values are numbers. Only the columns needed are kept; blank lines are skipped.
 
     Parameters
     ----------
@@ -62,10 +64,33 @@ def read_csv(path: str | os.PathLike[str], columns: Columns | None = None, *, so
     ColumnError, DataError, TimeStampError
         As `tidegate.data.read_frame`, with column, line and value.
     """
+    given = Columns() if columns is None else columns
+
+    def resolve(header: list[str], rows: list[list[str]]) -> tuple[Columns, bool]:
+        return resolve_columns(given, header, _numeric_columns(header, rows))
+
+    return assemble(raw_csv(path, resolve), sort=sort)
+
+
+def raw_csv(path: str | os.PathLike[str], resolve: Resolve) -> RawTable:
+    """Read the columns of a CSV file that are wanted.
+
+    Parameters
+    ----------
+    path
+        The file.
+    resolve
+        Given the header and the first rows: the columns wanted, all of which are there, and whether there is an id.
+
+    Raises
+    ------
+    MissingFileError, FileFormatError, ColumnError, DataError, TimeStampError
+        As `read_csv`.
+    """
     file = existing_file(path, what="CSV file")
     try:
         with _opened(file) as stream:
-            return _read(stream, file, Columns() if columns is None else columns, sort=sort)
+            return _read(stream, file, resolve)
     except UnicodeDecodeError as error:
         raise FileFormatError(
             f"{str(file)!r}, {_undecodable(file)}: expected UTF-8 text; save the file as CSV with UTF-8 encoding"
@@ -74,7 +99,7 @@ def read_csv(path: str | os.PathLike[str], columns: Columns | None = None, *, so
         raise FileFormatError(f"{str(file)!r} is broken gzip ({error}); compress or download it again") from error
 
 
-def _read(stream: IO[str], file: Path, columns: Columns, *, sort: bool) -> SeriesTable:
+def _read(stream: IO[str], file: Path, resolve: Resolve) -> RawTable:
     reader = csv.reader(_text_lines(stream, file), strict=True)
     rows = _rows(reader, file)
     _, header = next(rows, (0, []))
@@ -86,57 +111,69 @@ def _read(stream: IO[str], file: Path, columns: Columns, *, sort: bool) -> Serie
     first = next(chunks, None)
     if first is None:
         raise DataError(f"{str(file)!r} has a header but no rows; give at least one row a series")
-    columns, has_id = resolve_columns(columns, header, _numeric_columns(header, first[1]))
-    wanted = [*([columns.id] if has_id else []), columns.time, *columns.targets]
-    collected = _Collected(columns, has_id=has_id, places=tuple(map(header.index, wanted)))
+    columns, has_id = resolve(header, first[1])
+    collected = _Collected(columns, has_id=has_id, header=header)
     collected.add(*first)
     for lines, chunk in chunks:
         collected.add(lines, chunk)
-    return assemble(collected.table(), sort=sort)
+    return collected.table()
 
 
-@dataclasses.dataclass
 class _Collected:
     """Columns as they grow, chunk by chunk."""
 
-    columns: Columns
-    has_id: bool
-    places: tuple[int, ...]
-
-    def __post_init__(self) -> None:
+    def __init__(self, columns: Columns, *, has_id: bool, header: list[str]) -> None:
+        self.columns = columns
+        self.has_id = has_id
+        self.place_of = {name: place for place, name in enumerate(header)}
+        weight = () if columns.weight is None else (columns.weight,)
+        self.numeric = (*columns.targets, *columns.past, *columns.known, *weight)
         self.codes_of: dict[str, int] = {}
         self.codes: list[np.ndarray] = []
         self.times: list[np.ndarray] = []
-        self.values: list[np.ndarray] = []
+        self.numbers: list[np.ndarray] = []
+        self.static = [StaticTexts(name) for name in columns.static if name != columns.id]
         self.lines: list[np.ndarray] = []
         self.timezone: str | None = None
 
     def add(self, lines: np.ndarray, rows: list[list[str]]) -> None:
         """Convert one chunk."""
-        fields = [list(map(itemgetter(place), rows)) for place in self.places]
+
+        def texts(name: str) -> list[str]:
+            return list(map(itemgetter(self.place_of[name]), rows))
+
         if self.has_id:
-            self.codes.append(self._ids(fields.pop(0), lines))
+            self.codes.append(self._ids(texts(self.columns.id), lines))
         else:
             self.codes.append(np.zeros(len(rows), np.int64))
-        self.times.append(self._stamps(fields[0], lines))
-        self.values.append(
-            np.column_stack(
-                [_floats(column, name, lines) for column, name in zip(fields[1:], self.columns.targets, strict=True)]
-            )
-        )
+        self.times.append(self._stamps(texts(self.columns.time), lines))
+        numbers = np.empty((len(rows), len(self.numeric)))
+        for column, name in enumerate(self.numeric):
+            numbers[:, column] = floats(texts(name), name, lines)
+        self.numbers.append(numbers)
+        for static in self.static:
+            static.add(texts(static.name))
         self.lines.append(lines)
 
     def table(self) -> RawTable:
         """Join the chunks."""
         lines = np.concatenate(self.lines)
+        columns = self.columns
+        lengths = np.cumsum([len(columns.targets), len(columns.past), len(columns.known)])
+        numbers = np.split(np.concatenate(self.numbers), lengths, axis=1)
+        values, past, known, weight = map(np.ascontiguousarray, numbers)
         return RawTable(
-            ids=_typed_ids(list(self.codes_of)) if self.has_id else np.array([0]),
+            ids=typed_ids(list(self.codes_of)) if self.has_id else np.array([0]),
             codes=np.concatenate(self.codes),
             times=np.concatenate(self.times),
-            values=np.concatenate(self.values),
-            columns=self.columns,
+            values=values,
+            past=past,
+            known=known,
+            columns=columns,
             has_id=self.has_id,
             place=lambda row: f"line {lines[row]}",
+            static=tuple(column.column() for column in self.static),
+            weights=None if columns.weight is None else weight[:, 0],
             timezone=self.timezone,
         )
 
@@ -153,7 +190,7 @@ class _Collected:
             line = lines[texts.index("")]
             raise TimeStampError(f"column {name!r}, line {line}: the time stamp is missing; fill it in or drop the row")
         zone = None
-        times = _integers(texts)
+        times = integers(texts)
         if times is None:
             self._check_counting(texts, lines)
             times, zone = parse_stamps(np.array(texts, dtype=object), name, lambda row: f"line {lines[row]}")
@@ -167,9 +204,9 @@ class _Collected:
 
     def _check_counting(self, texts: list[str], lines: np.ndarray) -> None:
         """Name the text among whole numbers, where a date would be no better."""
-        counting = self.times[0].dtype.kind == "i" if self.times else _integers(texts[:1]) is not None
+        counting = self.times[0].dtype.kind == "i" if self.times else integers(texts[:1]) is not None
         if counting:
-            row = next(row for row, text in enumerate(texts) if _integers([text]) is None)
+            row = next(row for row, text in enumerate(texts) if integers([text]) is None)
             raise TimeStampError(
                 f"column {self.columns.time!r}, line {lines[row]}: expected a whole number as in the lines before, "
                 f"got {texts[row]!r}"
@@ -228,49 +265,10 @@ def _numeric_columns(header: Sequence[str], rows: list[list[str]]) -> list[str]:
     """Name the columns whose first value is a number."""
     found = []
     for place, name in enumerate(header):
-        texts = (row[place] for row in rows if row[place].strip().lower() not in _MISSING)
-        if _is_number(next(texts, "")):
+        texts = (row[place] for row in rows if not is_missing(row[place]))
+        if is_number(next(texts, "")):
             found.append(name)
     return found
-
-
-def _integers(texts: list[str]) -> np.ndarray | None:
-    try:
-        return np.fromiter(map(int, texts), np.int64, len(texts))
-    except (ValueError, OverflowError):
-        return None
-
-
-def _floats(texts: list[str], name: str, lines: np.ndarray) -> np.ndarray:
-    try:
-        return np.fromiter(map(float, texts), np.float64, len(texts))
-    except ValueError:
-        return np.array([_float(text, name, line) for text, line in zip(texts, lines, strict=True)])
-
-
-def _float(text: str, name: str, line: int) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        if text.strip().lower() in _MISSING:
-            return float("nan")
-    comma = "; write a decimal point, not a comma" if _is_number(text.replace(",", ".")) else ""
-    raise DataError(f"column {name!r}, line {line}: expected a number, got {text!r}{comma or '; or leave it empty'}")
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _typed_ids(texts: list[str]) -> np.ndarray:
-    numbers = _integers(texts)
-    if numbers is not None and list(map(str, numbers.tolist())) == texts:  # "007" stays text
-        return numbers
-    return np.array(texts, dtype=object)
 
 
 def _undecodable(file: Path) -> str:

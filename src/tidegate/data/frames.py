@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import dataclasses
-import difflib
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, cast
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from tidegate.data.assemble import RawTable, assemble
 from tidegate.data.batches import IntArray
-from tidegate.data.stamps import parse_stamps
-from tidegate.data.table import SeriesTable, future_times
-from tidegate.errors import ColumnError, DataError, ShapeError, TimeStampError
+from tidegate.data.framecolumns import ids_of, matrix_of, native_frame, numbers_of, row_place, static_of, times_of
+from tidegate.data.naming import resolve_columns
+from tidegate.data.table import SeriesTable
+from tidegate.errors import DataError, ShapeError
 from tidegate.specs import Columns
 
 if TYPE_CHECKING:
     import narwhals as nw
 
-__all__ = ["SeriesTable", "absent_column", "future_times", "read_frame", "resolve_columns", "to_frame"]
+__all__ = ["raw_frame", "read_frame", "to_frame"]
 
 
 def read_frame(frame: Any, columns: Columns | None = None, *, sort: bool = False) -> SeriesTable:
@@ -62,33 +61,49 @@ def read_frame(frame: Any, columns: Columns | None = None, *, sort: bool = False
     ('D', ("column 'y': 1 missing value masked in 1 series; the first in the series, row 1",))
     """
     columns = Columns() if columns is None else columns
-    native, backend = _native(frame)
+    native, backend = native_frame(frame, columns.time)
     names = [name for name in native.columns if isinstance(name, str)]
     numeric = [name for name in names if native[name].dtype.is_numeric()]
-    if columns.time not in names and getattr(getattr(frame, "index", None), "name", None) == columns.time:
-        raise ColumnError(f"the time column {columns.time!r} is the table's index; call .reset_index() first")
     columns, has_id = resolve_columns(columns, names, numeric)
+    return assemble(raw_frame(native, backend, columns, has_id=has_id), sort=sort)
+
+
+def raw_frame(
+    native: nw.DataFrame[Any], backend: Literal["pandas", "polars"], columns: Columns, *, has_id: bool
+) -> RawTable:
+    """Read the columns that are named, all of which are there.
+
+    Raises
+    ------
+    DataError
+        If there are no rows, an id is missing, or a column is of another kind than it should be.
+    TimeStampError
+        If a time stamp is missing or cannot be read.
+    """
     if not len(native):
-        raise DataError(f"the table has no rows, only the columns {', '.join(map(repr, names))}; give at least one row")
+        names = ", ".join(map(repr, native.columns))
+        raise DataError(f"the table has no rows, only the columns {names}; give at least one row")
     if has_id:
-        ids, codes = _ids(native[columns.id])
+        ids, codes = ids_of(native[columns.id])
     else:
         ids, codes = np.array([0]), np.zeros(len(native), np.int64)
-    times, timezone = _times(native[columns.time])
-    values = np.column_stack([_values(native[name]) for name in columns.targets])
-    raw = RawTable(
+    times, timezone = times_of(native[columns.time])
+    return RawTable(
         ids=ids,
         codes=codes,
         times=times,
-        values=values,
+        values=matrix_of(native, columns.targets, "target"),
+        past=matrix_of(native, columns.past, "past"),
+        known=matrix_of(native, columns.known, "known"),
         columns=columns,
         has_id=has_id,
-        place=_row,
+        place=row_place,
+        static=tuple(static_of(native[name]) for name in columns.static if name != columns.id),
+        weights=None if columns.weight is None else numbers_of(native[columns.weight], "weight"),
         timezone=timezone,
         backend=backend,
         dtypes=_dtypes(native, columns, has_id=has_id),
     )
-    return assemble(raw, sort=sort)
 
 
 def to_frame(
@@ -130,91 +145,6 @@ def to_frame(
     return build(content, table)
 
 
-def resolve_columns(columns: Columns, names: Sequence[str], numeric: Sequence[str]) -> tuple[Columns, bool]:
-    """Find the columns of a table among its ``names``.
-
-    Returns
-    -------
-    columns, has_id
-        ``columns`` with ``targets`` filled in; and whether there is an id column.
-
-    Raises
-    ------
-    ColumnError
-        If a column is absent or doubled, or no target is named and none is numeric.
-    """
-    _check_doubled(names)
-    if columns.time not in names:
-        raise absent_column(columns.time, "time", names)
-    has_id = columns.id in names
-    if not has_id and columns.id != _default_id():
-        raise absent_column(columns.id, "id", names)
-    for target in columns.targets:
-        if target not in names:
-            raise absent_column(target, "target", names)
-    if columns.targets:
-        return columns, has_id
-    if "y" in names and "y" not in (columns.id, columns.time):
-        targets: tuple[str, ...] = ("y",)
-    else:
-        targets = tuple(name for name in numeric if name not in (columns.id, columns.time))
-    if not targets:
-        raise ColumnError(
-            f"no target is named, and the table has neither a column 'y' nor a numeric one; it has {_listed(names)}"
-        )
-    return dataclasses.replace(columns, targets=targets), has_id
-
-
-def absent_column(name: str, role: str, names: Sequence[str]) -> ColumnError:
-    """Say that a column is not there, what is, and which of those may be meant."""
-    lower = {other.lower(): other for other in names}
-    close = difflib.get_close_matches(name.lower(), lower, n=1)
-    meant = f"; is {lower[close[0]]!r} meant?" if close else f"; name the {role} column"
-    return ColumnError(f"the {role} column {name!r} is not in the table, which has {_listed(names)}{meant}")
-
-
-def _check_doubled(names: Sequence[str]) -> None:
-    doubled = sorted({name for name in names if names.count(name) > 1})
-    if doubled:
-        raise ColumnError(
-            f"the table has {names.count(doubled[0])} columns named {doubled[0]!r}; rename or drop all but one"
-        )
-
-
-def _default_id() -> str:
-    return Columns().id
-
-
-def _listed(names: Sequence[str], most: int = 12) -> str:
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return (", ".join(map(repr, names[:most])) or "no columns") + more
-
-
-def _row(row: int) -> str:
-    return f"row {row}"
-
-
-def _native(frame: Any) -> tuple[nw.DataFrame[Any], Literal["pandas", "polars"]]:
-    import narwhals as nw
-
-    kinds: dict[Any, Literal["pandas", "polars"]] = {
-        nw.Implementation.PANDAS: "pandas",
-        nw.Implementation.POLARS: "polars",
-    }
-    if not hasattr(frame, "collect") and hasattr(frame, "columns"):
-        _check_doubled([name for name in frame.columns if isinstance(name, str)])
-    try:
-        native = nw.from_native(frame, eager_only=True)
-    except TypeError as error:
-        hint = "; call .collect() first" if hasattr(frame, "collect") else ""
-        raise ColumnError(f"expected a pandas or polars DataFrame, got {type(frame).__name__}{hint}") from error
-    if native.implementation not in kinds:
-        raise ColumnError(
-            f"expected a pandas or polars DataFrame, got one of {native.implementation}; convert it first"
-        )
-    return native, kinds[native.implementation]
-
-
 def _dtypes(native: nw.DataFrame[Any], columns: Columns, *, has_id: bool) -> dict[str, Any]:
     import narwhals as nw
 
@@ -223,97 +153,6 @@ def _dtypes(native: nw.DataFrame[Any], columns: Columns, *, has_id: bool) -> dic
     if isinstance(native[columns.time].dtype, (nw.Datetime, nw.Date)) or native[columns.time].dtype.is_integer():
         dtypes[columns.time] = native[columns.time].to_native().dtype
     return dtypes
-
-
-def _ids(column: nw.Series[Any]) -> tuple[np.ndarray, IntArray]:
-    """Give the ids, and each row the number of its id, in the order of their first row."""
-    import narwhals as nw
-
-    missing = column.is_null()
-    if missing.any():
-        row = int(np.flatnonzero(missing.to_numpy())[0])
-        raise DataError(f"column {column.name!r}, {_row(row)}: the id is missing; fill it in or drop the row")
-    if column.implementation is nw.Implementation.PANDAS:
-        import pandas as pd
-
-        codes, ids = pd.factorize(column.to_native(), use_na_sentinel=True)
-        return _plain_ids(np.asarray(ids)), codes.astype(np.int64)
-    unique = column.unique(maintain_order=True)
-    plain = unique.cast(nw.String) if unique.dtype in (nw.Categorical, nw.Enum) else unique
-    codes = column.replace_strict(unique.to_list(), list(range(len(unique))), return_dtype=nw.Int64).to_numpy()
-    return _plain_ids(plain.to_numpy()), codes
-
-
-def _plain_ids(ids: np.ndarray) -> np.ndarray:
-    return ids if ids.dtype.kind in "iu" else ids.astype(object)
-
-
-def _times(column: nw.Series[Any]) -> tuple[np.ndarray, str | None]:
-    """Read the time column as datetime64[us] (UTC if it has a zone) or int64, and its zone."""
-    import narwhals as nw
-
-    name, kind = column.name, column.dtype
-    missing = column.is_null()
-    if missing.any():
-        row = int(np.flatnonzero(missing.to_numpy())[0])
-        raise TimeStampError(f"column {name!r}, {_row(row)}: the time stamp is missing; fill it in or drop the row")
-    if kind.is_integer():
-        return column.cast(nw.Int64).to_numpy().astype(np.int64), None
-    if kind.is_float():
-        return _whole_numbers(column), None
-    if kind == nw.Date:
-        return column.cast(nw.Datetime("us")).to_numpy().astype("datetime64[us]"), None
-    if isinstance(kind, nw.Datetime):
-        zone = kind.time_zone
-        if zone is not None:
-            column = column.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
-        return column.to_numpy().astype("datetime64[us]"), zone
-    if kind in (nw.String, nw.Object):
-        return parse_stamps(column.to_numpy().astype(object), name, _row)
-    raise TimeStampError(
-        f"column {name!r} holds {kind}, not time stamps; give dates, ISO 8601 text, or whole numbers that count steps"
-    )
-
-
-def _whole_numbers(column: nw.Series[Any]) -> np.ndarray:
-    numbers = column.to_numpy()
-    wrong = np.flatnonzero(~np.isfinite(numbers) | (numbers != np.floor(numbers)) | (np.abs(numbers) > 2**53))
-    if wrong.size:
-        row = int(wrong[0])
-        raise TimeStampError(
-            f"column {column.name!r}, {_row(row)}: expected a time stamp or a whole number, got {numbers[row]!s}"
-        )
-    return numbers.astype(np.int64)
-
-
-def _values(column: nw.Series[Any]) -> np.ndarray:
-    """Read a target column as float64 with NaN where missing."""
-    import narwhals as nw
-
-    kind = column.dtype
-    if kind.is_numeric() or kind == nw.Boolean:
-        if column.implementation is nw.Implementation.PANDAS:
-            return cast("np.ndarray", column.to_native().to_numpy(dtype=np.float64, na_value=np.nan))
-        return column.cast(nw.Float64).to_numpy()
-    if kind in (nw.String, nw.Object, nw.Categorical, nw.Enum):
-        return _numbers_among(column.to_list(), column.name)
-    if kind == nw.Unknown and column.is_null().all():  # a polars column of nothing but nulls
-        return np.full(len(column), np.nan)
-    raise DataError(f"column {column.name!r} holds {kind}, not numbers; convert it, or name another target")
-
-
-def _numbers_among(given: list[Any], name: str) -> np.ndarray:
-    values = np.full(len(given), np.nan)
-    for row, value in enumerate(given):
-        if value is None or value != value or type(value).__name__ == "NAType":  # noqa: PLR0124 - NaN differs from itself
-            continue
-        if isinstance(value, str) or not hasattr(value, "__float__"):
-            raise DataError(
-                f"column {name!r}, {_row(row)}: expected a number, got {value!r}; "
-                "convert the column to numbers first, with missing values where there is none"
-            )
-        values[row] = float(value)
-    return values
 
 
 def _pandas_frame(content: Mapping[str, np.ndarray], table: SeriesTable) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -76,11 +77,20 @@ def _filled(table: SeriesTable, number: IntArray, rest: IntArray) -> SeriesTable
     offsets = np.concatenate([[0], np.cumsum(lengths)])
     series = np.repeat(np.arange(len(table)), table.lengths)
     rows = number + (offsets[:-1] - number[first])[series]  # where each given row goes
-    values = np.full((offsets[-1], table.values.shape[1]), np.nan)
-    values[rows] = table.values
     every = np.arange(offsets[-1]) + np.repeat(number[first] - offsets[:-1], lengths)
     times = table.calendar.join(every, np.repeat(rest[first], lengths))
-    return dataclasses.replace(table, offsets=offsets, times=times, values=values)
+    filled: dict[str, Any] = {
+        name: _spread(getattr(table, name), rows, len(times), np.nan) for name in ("values", "past", "known")
+    }
+    if table.weights is not None:
+        filled["weights"] = _spread(table.weights, rows, len(times), 1.0)
+    return dataclasses.replace(table, offsets=offsets, times=times, **filled)
+
+
+def _spread(array: np.ndarray, rows: IntArray, length: int, missing: float) -> np.ndarray:
+    spread = np.full((length, *array.shape[1:]), missing, array.dtype)
+    spread[rows] = array
+    return spread
 
 
 def _check_growth(table: SeriesTable, gaps: IntArray, steps: IntArray, place: Callable[[int], str]) -> None:

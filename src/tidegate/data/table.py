@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
-from typing import Any, Literal
+import functools
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
 from tidegate.data.batches import IntArray
 from tidegate.data.calendar import Calendar, calendar_of, written
-from tidegate.errors import DataError, SpecError
+from tidegate.errors import DataError, ShapeError, SpecError
 from tidegate.specs import Columns, checks
 
-__all__ = ["SeriesTable", "flat_rows", "future_times"]
+__all__ = ["SeriesTable", "Vocabulary", "flat_rows", "future_times"]
+
+Vocabulary: TypeAlias = tuple[str, ...]
+"""The values of a category that a model knows; value *i* has the code *i* + 1."""
+
+_ROWS = ("times", "values", "past", "known", "weights")
+_SERIES = ("ids", "static", "categories")
+
+
+def _no_columns() -> np.ndarray:
+    return np.empty((0, 0))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -45,6 +56,26 @@ class SeriesTable:
         What was noticed and mended: gaps filled as missing rows, missing values masked.
     dtypes
         The backend's own dtypes of the id and the time column, by name.
+    past
+        ``[rows, p]`` of float64: the covariates ``columns.past``, NaN where missing.
+    known
+        ``[rows, k]``: the covariates ``columns.known`` as float64, then what `tidegate.data.with_time_features` has
+        added; float32 if it holds nothing but such features.
+    static
+        ``[series, s]`` of float64: those covariates of ``columns.static`` that are numbers, NaN where missing.
+    categories
+        ``[series, c]`` of text (dtype object): those that are categories, ``""`` where missing.
+    weights
+        ``[rows]`` of float64, at least 0: how much a row counts in the loss; ``None`` if all count alike.
+    categorical
+        Which of ``columns.static`` are categories, in their order.
+    features
+        The names of the last columns of ``known``: features made of the time stamps.
+
+    Raises
+    ------
+    ShapeError
+        If covariates have another number of rows (or of series) than the table.
     """
 
     ids: np.ndarray
@@ -57,6 +88,24 @@ class SeriesTable:
     backend: Literal["pandas", "polars"] = "pandas"
     notes: tuple[str, ...] = ()
     dtypes: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    past: np.ndarray = dataclasses.field(default_factory=_no_columns)
+    known: np.ndarray = dataclasses.field(default_factory=_no_columns)
+    static: np.ndarray = dataclasses.field(default_factory=_no_columns)
+    categories: np.ndarray = dataclasses.field(default_factory=_no_columns)
+    weights: np.ndarray | None = None
+    categorical: tuple[str, ...] = ()
+    features: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        lengths = dict.fromkeys(_ROWS[2:], len(self.times)) | dict.fromkeys(_SERIES[1:], len(self.ids))
+        for name, length in lengths.items():
+            array = getattr(self, name)
+            if array is None or len(array) == length:
+                continue
+            if array.ndim != 2 or array.shape[1]:
+                what = "rows" if name in _ROWS else "series"
+                raise ShapeError(f"{name} must have {length} {what}, as the table has; got shape {array.shape}")
+            object.__setattr__(self, name, np.empty((length, 0)))
 
     def __len__(self) -> int:
         """Return the number of series."""
@@ -80,6 +129,52 @@ class SeriesTable:
         if frequency is None:
             raise SpecError("this table was built without a frequency; set columns.frequency")
         return calendar_of(frequency, self.times, self.timezone)
+
+    @functools.cached_property
+    def first_steps(self) -> IntArray | None:
+        """The number of the step that each series begins with, by the calendar, ``[series]``.
+
+        Row *r* of the series is step ``first_steps[series] + r``. ``None`` in a table without a frequency.
+        """
+        return None if self.columns.frequency is None else self.calendar.split(self.times[self.offsets[:-1]])[0]
+
+    @property
+    def numeric(self) -> tuple[str, ...]:
+        """Which of ``columns.static`` are numbers: the names of the columns of ``static``."""
+        return tuple(name for name in self.columns.static if name not in self.categorical)
+
+    def vocabularies(self) -> tuple[Vocabulary, ...]:
+        """List the values of each column of ``categories``, sorted, without the missing one."""
+        return tuple(tuple(sorted(set(column) - {""})) for column in self.categories.T.tolist())
+
+    def category_codes(self, vocabularies: Sequence[Vocabulary]) -> IntArray:
+        """Give the categories as numbers.
+
+        Parameters
+        ----------
+        vocabularies
+            One a column of ``categories``, as `vocabularies` of the table trained on gives them.
+
+        Returns
+        -------
+        numpy.ndarray
+            ``[series, c]`` of int64: 1 for the first value of a vocabulary, …; 0 for one that is missing, or in no
+            vocabulary.
+
+        Raises
+        ------
+        ShapeError
+            If there are not as many vocabularies as columns.
+        """
+        if len(vocabularies) != self.categories.shape[1]:
+            raise ShapeError(
+                f"{self.categories.shape[1]} categories need as many vocabularies; got {len(vocabularies)}"
+            )
+        codes = np.zeros(self.categories.shape, np.int64)
+        for column, vocabulary in enumerate(vocabularies):
+            number = {value: place for place, value in enumerate(vocabulary, start=1)}
+            codes[:, column] = [number.get(value, 0) for value in self.categories[:, column].tolist()]
+        return codes
 
     def rows(self, index: int) -> slice:
         """Return where series ``index`` lies in the flat arrays. Raises `IndexError` if there is no such series."""
@@ -152,9 +247,9 @@ class SeriesTable:
     def _cut(self, chosen: IntArray, starts: IntArray, stops: IntArray) -> SeriesTable:
         rows = flat_rows(starts, stops - starts)
         offsets = np.concatenate([[0], np.cumsum(stops - starts)])
-        return dataclasses.replace(
-            self, ids=self.ids[chosen], offsets=offsets, times=self.times[rows], values=self.values[rows]
-        )
+        arrays = {name: getattr(self, name)[chosen] for name in _SERIES}
+        arrays |= {name: array[rows] for name in _ROWS if (array := getattr(self, name)) is not None}
+        return dataclasses.replace(self, offsets=offsets, **arrays)
 
 
 def flat_rows(starts: IntArray, lengths: IntArray) -> IntArray | slice:

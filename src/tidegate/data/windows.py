@@ -9,7 +9,7 @@ import numpy as np
 
 from tidegate.data.batches import Batch, IntArray
 from tidegate.data.table import SeriesTable
-from tidegate.errors import ShortSeriesError
+from tidegate.errors import ShapeError, ShortSeriesError
 from tidegate.specs import checks
 
 __all__ = ["Windows"]
@@ -34,6 +34,21 @@ class Windows:
         ``[window]``: which series each window lies in.
     ends
         ``[window]``: the flat row of its first target step, one past its last context step.
+    ahead
+        Steps after the context that known covariates are cut for, where that is more than ``horizon``.
+    future
+        ``[series, step, k]``: the known covariates of the steps after each series' last row, as
+        `tidegate.data.future_known` gives them; those beyond are NaN.
+    codes
+        ``[series, c]``: the categories as numbers, as `SeriesTable.category_codes` gives them; ``None`` leaves them
+        out.
+
+    Raises
+    ------
+    SpecError
+        If ``context``, ``horizon`` or ``ahead`` is no whole number, or too small.
+    ShapeError
+        If ``future`` or ``codes`` does not fit the table.
     """
 
     table: SeriesTable
@@ -41,10 +56,22 @@ class Windows:
     horizon: int
     series: IntArray
     ends: IntArray
+    ahead: int = 0
+    future: np.ndarray | None = None
+    codes: IntArray | None = None
 
     def __post_init__(self) -> None:
         checks.whole("context", self.context)
         checks.whole("horizon", self.horizon, least=0)
+        checks.whole("ahead", self.ahead, least=0)
+        series, known = len(self.table), self.table.known.shape[1]
+        if self.future is not None and (self.future.ndim != 3 or self.future.shape[::2] != (series, known)):
+            raise ShapeError(f"future must be [{series} series, step, {known} known]; got {list(self.future.shape)}")
+        if self.codes is not None and self.codes.shape != self.table.categories.shape:
+            raise ShapeError(
+                f"codes must have the shape of the table's categories, {list(self.table.categories.shape)}; "
+                f"got {list(self.codes.shape)}"
+            )
 
     @classmethod
     def sliding(
@@ -57,6 +84,7 @@ class Windows:
         start: Any = None,
         stop: Any = None,
         least_context: int = 1,
+        codes: IntArray | None = None,
     ) -> Windows:
         """Take every window whose target lies between two bounds.
 
@@ -65,7 +93,7 @@ class Windows:
 
         Parameters
         ----------
-        table, context, horizon
+        table, context, horizon, codes
             As above, ``horizon`` at least 1.
         stride
             Steps from one window of a series to the next.
@@ -91,15 +119,32 @@ class Windows:
         series = np.repeat(np.arange(len(table)), counts)
         rank = np.asarray(np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts))  # in its series
         ends = (table.offsets[:-1] + high)[series] - (counts[series] - 1 - rank) * stride
-        windows = cls(table=table, context=context, horizon=horizon, series=series, ends=ends)._useful()
+        windows = cls(table=table, context=context, horizon=horizon, series=series, ends=ends, codes=codes)._useful()
         if not len(windows):
             raise _too_short(table, context, horizon, least_context, bounded=start is not None or stop is not None)
         return windows
 
     @classmethod
-    def last(cls, table: SeriesTable, *, context: int) -> Windows:
+    def last(
+        cls,
+        table: SeriesTable,
+        *,
+        context: int,
+        ahead: int = 0,
+        future: np.ndarray | None = None,
+        codes: IntArray | None = None,
+    ) -> Windows:
         """Take one window a series, with its end at the end of the series, and no target."""
-        return cls(table=table, context=context, horizon=0, series=np.arange(len(table)), ends=table.offsets[1:])
+        return cls(
+            table=table,
+            context=context,
+            horizon=0,
+            series=np.arange(len(table)),
+            ends=table.offsets[1:],
+            ahead=ahead,
+            future=future,
+            codes=codes,
+        )
 
     def __len__(self) -> int:
         """Return the number of windows."""
@@ -120,16 +165,54 @@ class Windows:
             holds 0.0, which means nothing: whoever scales the window fills it afterwards. ``target`` and
             ``target_observed`` ``[batch, horizon, target]`` likewise (``None`` for a horizon of 0). ``series``
             ``[batch]``; ``lengths`` is ``None``, as the end of each row is valid and its beginning is masked.
+
+            Covariates are ``None`` where the table has none, and NaN where missing or before the start of the series:
+            ``past`` ``[batch, context, p]``, ``known`` ``[batch, context + horizon, k]`` (or ``context + ahead``),
+            ``static`` ``[batch, s]``, ``categories`` ``[batch, c]``. ``weight`` ``[batch, horizon]`` holds the weights
+            of the target's rows, ``position`` ``[batch]`` the number of the first target step by the calendar.
         """
         series, ends = self.series[indices], self.ends[indices]
         rows = ends[:, np.newaxis] + np.arange(-self.context, 0)  # [batch, context]
         begins = self.table.offsets[series][:, np.newaxis]
         values, observed = _masked(self.table.values[np.maximum(rows, begins)], rows >= begins)
-        target = target_observed = None
+        target = target_observed = weight = None
         if self.horizon:
             ahead = ends[:, np.newaxis] + np.arange(self.horizon)  # [batch, horizon]
-            target, target_observed = _masked(self.table.values[ahead], np.ones(ahead.shape, bool))
-        return Batch(values=values, observed=observed, target=target, target_observed=target_observed, series=series)
+            target, target_observed = _masked(self.table.values[ahead])
+            weight = None if self.table.weights is None else self.table.weights[ahead]
+        return Batch(
+            values=values,
+            observed=observed,
+            target=target,
+            target_observed=target_observed,
+            past=self._inside(self.table.past, series, rows) if self.table.past.shape[1] else None,
+            known=self._known(series, ends) if self.table.known.shape[1] else None,
+            static=self.table.static[series] if self.table.static.shape[1] else None,
+            categories=self.codes[series] if self.codes is not None and self.codes.shape[1] else None,
+            weight=weight,
+            series=series,
+            position=self._position(series, ends),
+        )
+
+    def _known(self, series: IntArray, ends: IntArray) -> np.ndarray:
+        rows = ends[:, np.newaxis] + np.arange(-self.context, max(self.horizon, self.ahead))
+        known = self._inside(self.table.known, series, rows)
+        if self.future is not None:
+            beyond = rows - self.table.offsets[series + 1][:, np.newaxis]  # steps after the last row, from 0
+            window, step = np.nonzero((beyond >= 0) & (beyond < self.future.shape[1]))
+            known[window, step] = self.future[series[window], beyond[window, step]]
+        return known
+
+    def _inside(self, array: np.ndarray, series: IntArray, rows: IntArray) -> np.ndarray:
+        """Give ``array`` at ``rows`` ([batch, step]), NaN where they lie outside their series."""
+        begins, stops = self.table.offsets[series][:, np.newaxis], self.table.offsets[series + 1][:, np.newaxis]
+        inside = array[np.clip(rows, begins, stops - 1)]
+        inside[(rows < begins) | (rows >= stops)] = np.nan
+        return inside
+
+    def _position(self, series: IntArray, ends: IntArray) -> IntArray | None:
+        first = self.table.first_steps
+        return None if first is None else first[series] + ends - self.table.offsets[series]
 
     def times(self, indices: IntArray) -> np.ndarray:
         """Return the time stamps of the targets, ``[batch, horizon]``."""
@@ -143,8 +226,10 @@ class Windows:
         return self if useful.all() else self.subset(useful)
 
 
-def _masked(values: np.ndarray, inside: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    observed = ~np.isnan(values) & inside[:, :, np.newaxis]
+def _masked(values: np.ndarray, inside: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+    observed = ~np.isnan(values)
+    if inside is not None:
+        observed &= inside[:, :, np.newaxis]
     return np.where(observed, values, 0.0), observed
 
 

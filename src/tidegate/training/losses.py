@@ -104,7 +104,8 @@ def reduce_loss(
         Bool, shaped like ``target``: False where the target is unknown. What stands there, NaN included, touches
         neither the loss nor its gradient.
     weight
-        ``[batch]``: how much an example counts beside the others.
+        ``[batch]`` or ``[batch, time]``: how much an example, or each of its steps, counts beside the others. It
+        applies to all that follows these axes.
 
     Returns
     -------
@@ -141,12 +142,13 @@ def _weighted(elements: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _example_weights(weight: Tensor, elements: Tensor) -> Tensor:
-    if elements.ndim == 0 or len(elements) != len(weight):
+    if elements.ndim == 0 or elements.shape[: weight.ndim] != weight.shape:
+        what = "a step" if weight.ndim > 1 else "an example"
         raise ShapeError(
             f"examples are weighted (weight has shape {list(weight.shape)}), but the loss gave shape "
-            f"{list(elements.shape)}; give a loss with one number an element or an example (reduction='none')"
+            f"{list(elements.shape)}; give a loss with one number an element or {what} (reduction='none')"
         )
-    column = weight.to(elements.dtype).reshape(-1, *[1] * (elements.ndim - 1))
+    column = weight.to(elements.dtype).reshape(*weight.shape, *[1] * (elements.ndim - weight.ndim))
     return column.expand_as(elements)
 
 
