@@ -174,11 +174,11 @@ class Windows:
         series, ends = self.series[indices], self.ends[indices]
         rows = ends[:, np.newaxis] + np.arange(-self.context, 0)  # [batch, context]
         begins = self.table.offsets[series][:, np.newaxis]
-        values, observed = _masked(self.table.values[np.maximum(rows, begins)], rows >= begins)
+        values, observed = _masked(self.table.values.take(np.maximum(rows, begins), axis=0), rows >= begins)
         target = target_observed = weight = None
         if self.horizon:
             ahead = ends[:, np.newaxis] + np.arange(self.horizon)  # [batch, horizon]
-            target, target_observed = _masked(self.table.values[ahead])
+            target, target_observed = _masked(self.table.values.take(ahead, axis=0))
             weight = None if self.table.weights is None else self.table.weights[ahead]
         return Batch(
             values=values,
@@ -206,8 +206,9 @@ class Windows:
     def _inside(self, array: np.ndarray, series: IntArray, rows: IntArray) -> np.ndarray:
         """Give ``array`` at ``rows`` ([batch, step]), NaN where they lie outside their series."""
         begins, stops = self.table.offsets[series][:, np.newaxis], self.table.offsets[series + 1][:, np.newaxis]
-        inside = array[np.clip(rows, begins, stops - 1)]
-        inside[(rows < begins) | (rows >= stops)] = np.nan
+        inside = array.take(np.clip(rows, begins, stops - 1), axis=0)  # many times as fast as an index of two axes
+        outside = np.flatnonzero((rows < begins) | (rows >= stops))
+        inside.reshape(-1, array.shape[1])[outside] = np.nan
         return inside
 
     def _position(self, series: IntArray, ends: IntArray) -> IntArray | None:
