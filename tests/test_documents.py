@@ -202,6 +202,9 @@ def test_every_parameter_of_the_forecaster_is_documented() -> None:
         ("docs/forecasting.md", "Scaling", tg.Scaling),
         ("docs/data.md", "Columns", tg.Columns),
         ("docs/layers.md", "Stacks", tg.Recurrent),
+        ("docs/layers.md", "The part Dilated", tg.Dilated),
+        ("docs/layers.md", "The part Convolution", tg.Convolution),
+        ("docs/layers.md", "The part SelfAttention", tg.SelfAttention),
     ],
 )
 def test_every_field_of_a_spec_is_documented(page: str, heading: str, spec: Any) -> None:

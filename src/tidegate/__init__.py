@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tidegate import data, errors, kernels, metrics, nn, specs, training
     from tidegate.data import Arrays, Batches, ContinuousBatches, datasets, sliding_windows
     from tidegate.forecast import Forecaster
-    from tidegate.specs import Columns, Optimizer, Recurrent, Scaling, Training
+    from tidegate.specs import Columns, Convolution, Dilated, Optimizer, Recurrent, Scaling, SelfAttention, Training
     from tidegate.training import (
         BackupAndRestore,
         Callback,
@@ -33,7 +33,16 @@ _MODULES = ("data", "errors", "kernels", "metrics", "nn", "specs", "training")
 _HOMES = {
     "tidegate.data": ("Arrays", "Batches", "ContinuousBatches", "datasets", "sliding_windows"),
     "tidegate.forecast": ("Forecaster",),
-    "tidegate.specs": ("Columns", "Optimizer", "Recurrent", "Scaling", "Training"),
+    "tidegate.specs": (
+        "Columns",
+        "Convolution",
+        "Dilated",
+        "Optimizer",
+        "Recurrent",
+        "Scaling",
+        "SelfAttention",
+        "Training",
+    ),
     "tidegate.training": (
         "BackupAndRestore",
         "CSVLogger",
@@ -58,6 +67,8 @@ __all__ = [
     "Callback",
     "Columns",
     "ContinuousBatches",
+    "Convolution",
+    "Dilated",
     "EarlyStopping",
     "Forecaster",
     "History",
@@ -67,6 +78,7 @@ __all__ = [
     "Recurrent",
     "ReduceLROnPlateau",
     "Scaling",
+    "SelfAttention",
     "TensorBoard",
     "TerminateOnNaN",
     "Training",

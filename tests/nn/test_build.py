@@ -77,8 +77,21 @@ def test_unequal_layers_are_chained_with_norms_between(cell: str, norm: str | No
 
 @pytest.mark.parametrize("spec", SPECS, ids=str)
 def test_output_size_is_the_one_of_the_spec(spec: Recurrent) -> None:
-    output, _ = build(spec)(draw(BATCH, TIME, INPUT))
+    stack = build(spec)
+    output, _ = stack(draw(BATCH, TIME, INPUT))
     assert output.shape == (BATCH, TIME, spec.output_size)
+    assert (stack.input_size, stack.output_size) == (INPUT, spec.output_size)
+    assert (stack.bidirectional, stack.streams) == (spec.bidirectional, not spec.bidirectional)
+
+
+def test_what_a_stack_of_other_layers_says_of_itself() -> None:
+    low, high = LSTM(4, 3, batch_first=True, bidirectional=True, merge_mode="sum"), GRU(3, 5, batch_first=True)
+    stack = RecurrentStack([low, high])
+    assert (stack.output_size, stack.bidirectional, stack.streams) == (5, False, False)
+    stack = RecurrentStack([low])
+    assert (stack.output_size, stack.bidirectional, stack.streams) == (3, True, False)
+    stack = RecurrentStack([LSTM(4, 3, batch_first=True, proj_size=2, go_backwards=True)])
+    assert (stack.output_size, stack.bidirectional, stack.streams) == (2, False, False)
 
 
 @pytest.mark.parametrize("spec", [spec for spec in SPECS if not spec.bidirectional], ids=str)

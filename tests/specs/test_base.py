@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tidegate.errors import SpecError
-from tidegate.specs import Columns, Optimizer, Recurrent, Scaling, Training, from_dict, to_dict
+from tidegate.specs import (
+    Columns,
+    Convolution,
+    Dilated,
+    Optimizer,
+    Recurrent,
+    Scaling,
+    SelfAttention,
+    Training,
+    from_dict,
+    from_tagged,
+    to_dict,
+)
 from tidegate.specs.base import plain
+from tidegate.specs.parts import PARTS
 from tidegate.specs.recurrent import ACTIVATIONS, INITS
 from tidegate.specs.scaling import LOCATIONS, METHODS, TRANSFORMS
 from tidegate.specs.training import OPTIMIZERS, PRECISIONS, SCHEDULES
@@ -41,6 +55,32 @@ def recurrents(draw: st.DrawFn) -> Recurrent:
         norm=draw(st.sampled_from([None, "layer", "batch"])),
         init=draw(st.sampled_from(INITS)),
     )
+
+
+CONVOLUTIONS = st.builds(
+    Convolution,
+    channels=WHOLE,
+    kernel_size=WHOLE,
+    layers=WHOLE,
+    dilation=WHOLE,
+    activation=st.sampled_from(ACTIVATIONS),
+)
+DILATEDS = st.builds(
+    Dilated,
+    cell=st.sampled_from(["lstm", "gru"]),
+    hidden_size=WHOLE,
+    dilations=st.lists(WHOLE, min_size=1, max_size=3).map(tuple),
+    residual=st.booleans(),
+    dropout=SHARES,
+)
+ATTENTIONS = st.builds(
+    SelfAttention,
+    heads=WHOLE,
+    layers=WHOLE,
+    feed_forward=st.none() | WHOLE,
+    dropout=SHARES,
+    causal=st.booleans(),
+)
 
 
 @st.composite
@@ -82,13 +122,65 @@ def scalings(draw: st.DrawFn) -> Scaling:
     return Scaling(transform=transform, power=power, method=method, output=output)
 
 
-@given(recurrents() | TRAININGS | optimizers() | columns() | scalings())
+@given(recurrents() | CONVOLUTIONS | DILATEDS | ATTENTIONS | TRAININGS | optimizers() | columns() | scalings())
 def test_to_json_and_back(spec: Any) -> None:
     text = json.dumps(to_dict(spec), allow_nan=False)
     back = from_dict(type(spec), json.loads(text))
     assert back == spec
     assert hash(back) == hash(spec)  # no list has slipped in
     assert json.dumps(to_dict(back)) == text
+
+
+@given(recurrents() | CONVOLUTIONS | DILATEDS | ATTENTIONS)
+def test_a_part_is_found_by_its_kind(spec: Any) -> None:
+    fields = json.loads(json.dumps(to_dict(spec)))
+    assert next(iter(fields)) == "kind"
+    assert from_tagged(fields, PARTS) == spec
+
+
+def test_kinds_are_names() -> None:
+    assert [kind.kind for kind in PARTS] == ["recurrent", "convolution", "dilated", "self_attention"]
+    assert to_dict(Dilated(dilations=(3,))) == {
+        "kind": "dilated",
+        "cell": "lstm",
+        "hidden_size": 64,
+        "dilations": [3],
+        "residual": True,
+        "dropout": 0.0,
+    }
+
+
+def test_what_was_written_before_there_were_kinds_can_be_read() -> None:
+    before = {"cell": "gru", "hidden_size": [8, 4]}
+    spec = Recurrent(cell="gru", hidden_size=(8, 4))
+    assert from_dict(Recurrent, before) == spec
+    assert from_tagged(before, PARTS, untagged=Recurrent) == spec
+    assert from_tagged({"kind": "dilated"}, PARTS, untagged=Recurrent) == Dilated()
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"cell": "gru"}, "kind must be one of 'dilated', 'convolution'; there is none"),
+        ({"kind": "recurrent"}, "kind must be one of 'dilated', 'convolution'; got 'recurrent'"),
+        ({"kind": ["dilated"]}, "kind must be one of 'dilated', 'convolution'; got ['dilated']"),
+        ([1], "expected the fields of a spec by name, with a kind out of 'dilated', 'convolution'; got [1]"),
+        ({"kind": "dilated", "channels": 3}, "Dilated has no field 'channels'; it has cell, dilations, "),
+        ({"kind": "convolution", "layers": 0}, "layers must be a whole number of at least 1; got 0"),
+    ],
+)
+def test_a_kind_that_may_not_stand_here_is_refused(fields: Any, message: str) -> None:
+    with pytest.raises(SpecError, match=f"^{re.escape(message)}"):
+        from_tagged(fields, (Dilated, Convolution))
+
+
+def test_a_dict_of_another_kind_is_refused() -> None:
+    with pytest.raises(
+        SpecError, match=r"^expected the fields of a Recurrent, whose kind is 'recurrent'; got 'dilated'$"
+    ):
+        from_dict(Recurrent, {"kind": "dilated", "hidden_size": 8})
+    with pytest.raises(SpecError, match=r"^Scaling has no field 'kind'; it has "):
+        from_dict(Scaling, {"kind": "scaling"})
 
 
 def test_numpys_numbers_become_plain() -> None:
@@ -112,7 +204,9 @@ def test_only_specs_are_described(given: Any) -> None:
         to_dict(given)
 
 
-@pytest.mark.parametrize("kind", [Columns, Optimizer, Recurrent, Scaling, Training])
+@pytest.mark.parametrize(
+    "kind", [Columns, Convolution, Dilated, Optimizer, Recurrent, Scaling, SelfAttention, Training]
+)
 def test_unknown_fields_are_refused_by_name(kind: type) -> None:
     with pytest.raises(SpecError, match=rf"^{kind.__name__} has no field 'colour'; it has "):
         from_dict(kind, {"colour": 1})
@@ -140,7 +234,9 @@ JSON = st.recursive(
 )
 
 
-@pytest.mark.parametrize("kind", [Columns, Optimizer, Recurrent, Scaling, Training])
+@pytest.mark.parametrize(
+    "kind", [Columns, Convolution, Dilated, Optimizer, Recurrent, Scaling, SelfAttention, Training]
+)
 @given(data=st.data())
 def test_whatever_json_holds_is_taken_or_refused(kind: type, data: st.DataObject) -> None:
     """A model file from a stranger may hold anything: nothing but SpecError may come of it."""

@@ -4,8 +4,28 @@ from __future__ import annotations
 
 from tidegate.nn.attention import Attention
 from tidegate.nn.build import RecurrentStack, build_stack
+from tidegate.nn.convolution import CausalConvolution
+from tidegate.nn.dilated import Dilated
+from tidegate.nn.dilated_stack import DilatedStack, build_dilated
 from tidegate.nn.gru import GRU
 from tidegate.nn.lstm import LSTM
+from tidegate.nn.network import PartStack, build_network
 from tidegate.nn.norm import BatchNorm, LayerNorm
+from tidegate.nn.self_attention import SelfAttention
 
-__all__ = ["GRU", "LSTM", "Attention", "BatchNorm", "LayerNorm", "RecurrentStack", "build_stack"]
+__all__ = [
+    "GRU",
+    "LSTM",
+    "Attention",
+    "BatchNorm",
+    "CausalConvolution",
+    "Dilated",
+    "DilatedStack",
+    "LayerNorm",
+    "PartStack",
+    "RecurrentStack",
+    "SelfAttention",
+    "build_dilated",
+    "build_network",
+    "build_stack",
+]

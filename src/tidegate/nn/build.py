@@ -33,6 +33,15 @@ class RecurrentStack(nn.Module):
     dropout
         Probability of zeroing an element between two of these layers, after the norm.
 
+    Attributes
+    ----------
+    input_size, output_size
+        Features of input and output.
+    bidirectional
+        Whether the last layer reads from both ends.
+    streams
+        Whether steps one after the other, each with the state that the one before returned, give what one call gives.
+
     Raises
     ------
     SpecError
@@ -66,6 +75,9 @@ class RecurrentStack(nn.Module):
                 f"got {len(norms)}"
             )
         self.input_size = layers[0].input_size
+        self.output_size = _output_size(layers[-1])
+        self.bidirectional = layers[-1].bidirectional
+        self.streams = not any(layer.bidirectional or layer.options.go_backwards for layer in layers)
         self.layers = nn.ModuleList(layers)
         self.norms = nn.ModuleList(norms)
         self.dropout = nn.Dropout(dropout)
@@ -150,6 +162,11 @@ def build_stack(spec: Recurrent, input_size: int) -> RecurrentStack:
     inputs = (input_size, *(size * directions for size in spec.sizes[:-1]))
     layers = [_layer(spec, below, size) for below, size in zip(inputs, spec.sizes, strict=True)]
     return RecurrentStack(layers, [_norm(spec, size) for size in inputs[1:] if spec.norm], dropout=spec.dropout)
+
+
+def _output_size(layer: LSTM | GRU) -> int:
+    side_by_side = layer.bidirectional and layer.options.merge_mode == "concat"
+    return (layer.proj_size or layer.hidden_size) * (2 if side_by_side else 1)
 
 
 def _layer(spec: Recurrent, input_size: int, hidden_size: int, *, num_layers: int = 1) -> LSTM | GRU:

@@ -1,9 +1,22 @@
 """Frozen, torch-free descriptions of a network, its training, its columns and its scaling."""
 
-from tidegate.specs.base import from_dict, to_dict
+from tidegate.specs.base import from_dict, from_tagged, to_dict
 from tidegate.specs.columns import Columns
+from tidegate.specs.parts import Convolution, Dilated, SelfAttention
 from tidegate.specs.recurrent import Recurrent
 from tidegate.specs.scaling import Scaling
 from tidegate.specs.training import Optimizer, Training
 
-__all__ = ["Columns", "Optimizer", "Recurrent", "Scaling", "Training", "from_dict", "to_dict"]
+__all__ = [
+    "Columns",
+    "Convolution",
+    "Dilated",
+    "Optimizer",
+    "Recurrent",
+    "Scaling",
+    "SelfAttention",
+    "Training",
+    "from_dict",
+    "from_tagged",
+    "to_dict",
+]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import ClassVar
 
 from tidegate.errors import SpecError
 from tidegate.specs import checks
@@ -42,6 +43,8 @@ class Recurrent:
     init
         One of `INITS`.
     """
+
+    kind: ClassVar[str] = "recurrent"
 
     cell: str = "lstm"
     hidden_size: int | tuple[int, ...] = 64

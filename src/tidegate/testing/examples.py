@@ -16,9 +16,23 @@ import pandas as pd
 from rich.console import Console
 from torch import Tensor, nn
 
+from tidegate import specs
 from tidegate.estimator import Estimator
 from tidegate.forecast import Forecaster
-from tidegate.nn import GRU, LSTM, Attention, RecurrentStack, build_stack
+from tidegate.nn import (
+    GRU,
+    LSTM,
+    Attention,
+    CausalConvolution,
+    Dilated,
+    DilatedStack,
+    PartStack,
+    RecurrentStack,
+    SelfAttention,
+    build_dilated,
+    build_network,
+    build_stack,
+)
 from tidegate.specs import Recurrent, Training
 from tidegate.testing.layers import LayerCase
 from tidegate.training import (
@@ -110,6 +124,27 @@ def _stack(**options: Any) -> LayerCase:
     return LayerCase(make=lambda: build_stack(spec, SIZE), size=SIZE, call=_output_and_states)
 
 
+def _dilated(cls: type[LSTM | GRU], dilation: int, **options: Any) -> LayerCase:
+    return LayerCase(make=lambda: Dilated(cls(SIZE, 4, **options), dilation), size=SIZE, call=_output_and_states)
+
+
+def _dilated_stack(**options: Any) -> LayerCase:
+    spec = specs.Dilated(hidden_size=4, **options)
+    return LayerCase(make=lambda: build_dilated(spec, SIZE), size=SIZE, call=_output_and_states)
+
+
+def _parts(*parts: specs.parts.Part) -> LayerCase:
+    return LayerCase(make=lambda: build_network(parts, SIZE), size=SIZE, call=_output_and_states)
+
+
+def _convolution(**options: Any) -> LayerCase:
+    return LayerCase(make=lambda: CausalConvolution(SIZE, 4, **options), size=SIZE)
+
+
+def _self_attention(**options: Any) -> LayerCase:
+    return LayerCase(make=lambda: SelfAttention(SIZE, heads=3, **options), size=SIZE)
+
+
 def _attention(**options: Any) -> LayerCase:
     return LayerCase(make=lambda: Attention(SIZE, **options), size=SIZE)
 
@@ -159,6 +194,31 @@ LAYERS: Mapping[type[nn.Module], Mapping[str, LayerCase]] = {
         "plain": _stack(),
         "batch norm": _stack(norm="batch", dropout=0.2),
         "layer norm": _stack(cell="gru", norm="layer", bidirectional=True, recurrent_dropout=0.1),
+    },
+    Dilated: {
+        "LSTM": _dilated(LSTM, 2),
+        "GRU": _dilated(GRU, 3, num_layers=2, dropout=0.2, recurrent_dropout=0.1),
+        "nearly as long as the input": _dilated(LSTM, 6),
+    },
+    DilatedStack: {
+        "residual": _dilated_stack(dropout=0.2),
+        "plain": _dilated_stack(cell="gru", dilations=(2, 3), residual=False),
+    },
+    PartStack: {
+        "all": _parts(
+            specs.Convolution(channels=4, activation="tanh"),
+            specs.Dilated(hidden_size=4, dilations=(1, 2)),
+            Recurrent(cell="gru", hidden_size=4, bidirectional=True),
+            specs.SelfAttention(heads=2),
+        ),
+    },
+    CausalConvolution: {
+        "plain": _convolution(activation="linear"),
+        "dilated": _convolution(kernel_size=2, dilation=3, activation="tanh"),
+    },
+    SelfAttention: {
+        "causal": _self_attention(),
+        "both ways": _self_attention(causal=False, feed_forward=5, dropout=0.3),
     },
     Attention: {
         "pooling": _attention(),
