@@ -14,7 +14,17 @@ if TYPE_CHECKING:
     from tidegate import data, errors, kernels, metrics, nn, specs, training
     from tidegate.data import Arrays, Batches, ContinuousBatches, datasets, sliding_windows
     from tidegate.forecast import Forecaster
-    from tidegate.specs import Columns, Convolution, Dilated, Optimizer, Recurrent, Scaling, SelfAttention, Training
+    from tidegate.specs import (
+        Columns,
+        Convolution,
+        Dilated,
+        Optimizer,
+        Recurrent,
+        Scaling,
+        SelfAttention,
+        Training,
+        Uncertainty,
+    )
     from tidegate.training import (
         BackupAndRestore,
         Callback,
@@ -42,6 +52,7 @@ _HOMES = {
         "Scaling",
         "SelfAttention",
         "Training",
+        "Uncertainty",
     ),
     "tidegate.training": (
         "BackupAndRestore",
@@ -82,6 +93,7 @@ __all__ = [
     "TensorBoard",
     "TerminateOnNaN",
     "Training",
+    "Uncertainty",
     "__version__",
     "data",
     "datasets",

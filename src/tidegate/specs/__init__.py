@@ -6,6 +6,7 @@ from tidegate.specs.parts import Convolution, Dilated, SelfAttention
 from tidegate.specs.recurrent import Recurrent
 from tidegate.specs.scaling import Scaling
 from tidegate.specs.training import Optimizer, Training
+from tidegate.specs.uncertainty import Uncertainty
 
 __all__ = [
     "Columns",
@@ -16,6 +17,7 @@ __all__ = [
     "Scaling",
     "SelfAttention",
     "Training",
+    "Uncertainty",
     "from_dict",
     "from_tagged",
     "to_dict",
