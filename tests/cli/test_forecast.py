@@ -44,7 +44,7 @@ def test_four_files_and_a_summary(served: Any, lines: Lines, write: Any, tmp_pat
     assert (summary["targets"], summary["frequency"], summary["horizon"]) == (["units"], "D", 3)
     assert (summary["context"], summary["season"], summary["windows"], summary["steps"]) == (6, 1, 1, 4)
     assert list(summary["scores"]) == ["tidegate", "naive", "seasonal_naive", "drift", "naive2"]
-    assert list(summary["scores"]["tidegate"]) == ["MAE", "RMSE", "MAPE", "sMAPE", "R2", "MASE"]
+    assert list(summary["scores"]["tidegate"]) == ["MAE", "RMSE", "MAPE", "sMAPE", "R2", "MASE", "RMSSE", "OWA"]
     assert sorted(Path(path).name for path in summary["files"].values()) == FILES
     kept = json.loads((tmp_path / "run" / "scores.json").read_text(encoding="utf-8"))
     assert kept == {name: value for name, value in summary.items() if name != "files"}
