@@ -41,8 +41,10 @@ def test_before_training_it_is_classical_smoothing() -> None:
 def test_an_unseen_series_has_the_mean_logits_and_no_correction() -> None:
     values, observed = window()
     layer = disturbed(SeriesSmoothing((4,), targets=TARGETS, series=5))
-    logits = layer.logits + layer.series_logits.mean(0) if layer.series_logits is not None else layer.logits
-    assert torch.equal(layer.coefficients(2, torch.tensor([-1, 3]))[0], logits.sigmoid())
+    assert layer.series_logits is not None
+    changes = layer.logits + layer.series_logits.mean(0)
+    logits = torch.logit(torch.tensor([[0.1], [0.3]])) + 5 * changes  # a parameter moves its logit five times as far
+    torch.testing.assert_close(layer.coefficients(2, torch.tensor([-1, 3]))[0], logits.sigmoid())
     unseen = layer(values, observed, torch.full((4,), -1), torch.full((4,), 24))
     torch.testing.assert_close(layer(values, observed).levels, unseen.levels)
     with torch.no_grad():
@@ -54,7 +56,7 @@ def test_an_unseen_series_has_the_mean_logits_and_no_correction() -> None:
 def test_the_profile_of_a_series_goes_by_absolute_phase() -> None:
     layer = SeriesSmoothing((4,), series=3)
     with torch.no_grad():
-        layer.series_profiles[0][1] = torch.tensor([[10.0], [20.0], [30.0], [40.0]])
+        layer.series_profiles[0][1] = 10 * torch.tensor([[10.0], [20.0], [30.0], [40.0]])  # kept in tenths
     values = torch.zeros(4, 6, 1, dtype=torch.float64)
     observed = torch.zeros_like(values, dtype=torch.bool)  # nothing is estimated, nothing is smoothed
     found = layer(values, observed, torch.tensor([1, 1, 0, 1]), torch.tensor([6, 7, 7, 1001]))

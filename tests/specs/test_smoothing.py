@@ -21,6 +21,7 @@ from tidegate.specs.smoothing import Smoothing
         ({"seasons": (168, 24)}, "seasons must be ascending, each once; got (168, 24)"),
         ({"seasons": (24, 24)}, "seasons must be ascending, each once; got (24, 24)"),
         ({"segment": 0}, "segment must be a whole number of at least 1; got 0"),
+        ({"highway": -1}, "highway must be a whole number of at least 0; got -1"),
         ({"per_series": "no"}, "per_series must be one of True, False; got 'no'"),
         ({"alpha": 1}, "alpha must lie between 0 and 1, 0 < alpha < 1; got 1"),
         ({"gamma": 0.0}, "gamma must lie between 0 and 1, 0 < gamma < 1; got 0.0"),

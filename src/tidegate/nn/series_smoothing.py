@@ -15,14 +15,18 @@ from tidegate.specs import checks
 
 __all__ = ["SeriesSmoothing"]
 
+# How far a logit and an entry of a profile move when their parameter moves by 1.
+_LOGIT = 5.0
+_PROFILE = 0.1
+
 
 class SeriesSmoothing(nn.Module):
     """Exponential smoothing whose coefficients and first profiles are learned, with corrections for each series.
 
-    The coefficients are kept as logits: one that all series share and, with ``series``, a correction for each. The
-    profiles that a window begins with are estimated from the window (`estimate_state`), and corrected by a learned
-    profile of the series that goes by absolute phase. All corrections begin at 0: before any training this is classical
-    smoothing with coefficients ``alpha`` and ``gamma``.
+    The coefficients are sigmoids: of the logits of ``alpha`` and ``gamma``, plus a learned change that all series share
+    and, with ``series``, one for each. The profiles that a window begins with are estimated from the window
+    (`estimate_state`), and corrected by a learned profile of the series that goes by absolute phase. Everything that is
+    learned begins at 0: before any training this is classical smoothing with coefficients ``alpha`` and ``gamma``.
 
     Parameters
     ----------
@@ -34,18 +38,27 @@ class SeriesSmoothing(nn.Module):
         How many series have corrections; 0 for none.
     alpha, gamma
         Coefficients of level and seasons to begin with, between 0 and 1.
+
+    Notes
+    -----
+    The weights of a network move by a small step, whatever a parameter means. Parameters are therefore kept in units of
+    their own: a step moves a logit five times as far, for there are a few of them that have a long way to go; and a
+    profile a tenth as far, for each of its many entries sees little data, and learns a series by heart.
     """
 
+    first: Tensor  # logits to begin with, [1 + seasons, 1]
+
     def __init__(
-        self, seasons: Sequence[int], *, targets: int = 1, series: int = 0, alpha: float = 0.5, gamma: float = 0.3
+        self, seasons: Sequence[int], *, targets: int = 1, series: int = 0, alpha: float = 0.1, gamma: float = 0.3
     ) -> None:
         super().__init__()
         for season in seasons:
             checks.whole("a season", season, least=2)
         self.seasons, self.series = tuple(seasons), series
-        logits = [_logit(alpha)] + [_logit(gamma)] * len(self.seasons)
-        self.logits = nn.Parameter(torch.tensor(logits)[:, None].repeat(1, targets))  # [1 + seasons, target]
-        size = self.logits.shape
+        logits = torch.tensor([_logit(alpha)] + [_logit(gamma)] * len(self.seasons))
+        self.register_buffer("first", logits[:, None], persistent=False)
+        size = (len(logits), targets)
+        self.logits = nn.Parameter(torch.zeros(size))
         self.series_logits = nn.Parameter(torch.zeros(series, *size)) if series else None
         self.series_profiles = nn.ParameterList(
             torch.zeros(series, season, targets) for season in self.seasons if series
@@ -84,21 +97,21 @@ class SeriesSmoothing(nn.Module):
 
     def coefficients(self, batch: int, series: Tensor | None = None) -> Tensor:
         """Give α and then each season's γ, [batch, 1 + season, target], for ``series`` as in `forward`."""
-        logits = self.logits.expand(batch, -1, -1)
+        changes = self.logits.expand(batch, -1, -1)
         if self.series_logits is not None:
             mean = self.series_logits.mean(0)
             if series is None:
-                logits = logits + mean
+                changes = changes + mean
             else:
-                logits = logits + torch.where(_seen(series), _rows(self.series_logits, series), mean)
-        return logits.sigmoid()
+                changes = changes + torch.where(_seen(series), _rows(self.series_logits, series), mean)
+        return (self.first + _LOGIT * changes).sigmoid()
 
     def _corrected(self, state: SmoothingState, series: Tensor, start: Tensor) -> SmoothingState:
         profiles = []
         for estimated, learned, season in zip(state.profiles, self.series_profiles, self.seasons, strict=True):
             phases = (start[:, None] + torch.arange(season, device=start.device)) % season  # [batch, season]
             correction = _rows(learned, series).gather(1, phases[:, :, None].expand_as(estimated))
-            profiles.append(estimated + torch.where(_seen(series), correction, 0.0))
+            profiles.append(estimated + torch.where(_seen(series), _PROFILE * correction, 0.0))
         return SmoothingState(level=state.level, profiles=tuple(profiles))
 
     def extra_repr(self) -> str:

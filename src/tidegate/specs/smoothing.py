@@ -23,11 +23,14 @@ class Smoothing:
     Parameters
     ----------
     seasons
-        Steps of each season, ascending, such as ``(24, 168)``; ``()`` for a level alone. ``None``: the season of the
-        forecaster.
+        Steps of each season, ascending, such as ``(24, 168)``; ``()`` for a level alone. ``None``: the seasons of
+        the forecaster that are shorter than the context.
     segment
         Steps that the network reads at once. ``None``: the shortest season, where the context holds seven of them or
         more; otherwise 1.
+    highway
+        Past steps that also reach the outputs through a linear map of their own (LSTNet's autoregressive highway, Lai
+        et al., 2018), without their seasons and relative to the last level; 0 for none.
     per_series
         Learn corrections of each series to the shared coefficients, and to the seasonal profiles that smoothing
         starts from; their number grows with the number of series. A series never seen in training gets the mean
@@ -41,8 +44,9 @@ class Smoothing:
 
     seasons: tuple[int, ...] | None = None
     segment: int | None = None
+    highway: int = 0
     per_series: bool = True
-    alpha: float = 0.5
+    alpha: float = 0.1
     gamma: float = 0.3
 
     def __post_init__(self) -> None:
@@ -55,6 +59,7 @@ class Smoothing:
                 raise SpecError(f"seasons must be ascending, each once; got {self.seasons!r}")
         if self.segment is not None:
             checks.whole("segment", self.segment)
+        checks.whole("highway", self.highway, least=0)
         checks.flag("per_series", self.per_series)
         for name in ("alpha", "gamma"):
             value = getattr(self, name)
