@@ -14,7 +14,7 @@ import pytest
 import torch
 from sklearn.base import clone
 
-from tidegate import Columns, Forecaster, Recurrent, Scaling, Training
+from tidegate import Columns, Forecaster, Recurrent, Scaling, Training, Uncertainty
 from tidegate.data import read_frame
 from tidegate.errors import (
     DataError,
@@ -226,14 +226,14 @@ def test_threads_get_the_same_forecast(frame: pd.DataFrame, make_forecaster: Mak
 
 
 def test_parameters_as_scikit_learn_has_them(make_forecaster: MakeForecaster) -> None:
-    model = make_forecaster(loss="huber")
+    model = make_forecaster(uncertainty=Uncertainty(loss="huber"))
     twin = clone(model)
     assert twin is not model
     assert twin.get_params() == model.get_params()
     twin.set_params(network__hidden_size=32, training__learning_rate=0.5, horizon=9)
     assert (twin.network.hidden_size, twin.training.learning_rate, twin.horizon) == (32, 0.5, 9)
     assert model.network.hidden_size == 8
-    assert "loss='huber'" in repr(model)
+    assert "Uncertainty(head='point', loss='huber'" in repr(model)
 
 
 @pytest.mark.parametrize(
@@ -242,11 +242,11 @@ def test_parameters_as_scikit_learn_has_them(make_forecaster: MakeForecaster) ->
         ({"hidden": 3}, "Forecaster has no parameter 'hidden'; it has horizon, context"),
         ({"network__units": 3}, "network has no field 'units'; it has activation"),
         ({"horizon__x": 3}, "has no parameter 'horizon__x'"),
-        ({"loss": "mae", "horizon": 0}, "horizon must be a whole number of at least 1; got 0"),
+        ({"seed": 3, "horizon": 0}, "horizon must be a whole number of at least 1; got 0"),
     ],
 )
 def test_wrong_parameters_set_nothing(make_forecaster: MakeForecaster, params: dict[str, Any], message: str) -> None:
-    model = make_forecaster(loss="huber")
+    model = make_forecaster(uncertainty=Uncertainty(loss="huber"))
     before = model.get_params()
     with pytest.raises(SpecError, match=message):
         model.set_params(**params)
@@ -258,12 +258,13 @@ def test_wrong_parameters_set_nothing(make_forecaster: MakeForecaster, params: d
     [
         ({"horizon": -1}, "horizon must be a whole number of at least 1; got -1"),
         ({"horizon": 2.5}, "horizon must be a whole number"),
-        ({"network": "lstm"}, r"network must be a Recurrent\(…\); got 'lstm'"),
+        ({"network": "lstm"}, r"a network is a Recurrent, a Dilated, or a tuple of parts .*; got 'lstm'"),
         ({"training": {"epochs": 3}}, r"training must be a Training\(…\); got {'epochs': 3}"),
         ({"scaling": "log"}, r"scaling must be a Scaling\(…\); got 'log'"),
         ({"columns": ("a",)}, r"columns must be a Columns\(…\)"),
         ({"strategy": "magic"}, "strategy must be one of 'direct', 'recursive'"),
-        ({"loss": "l7"}, "loss must be one of"),
+        ({"uncertainty": "mse"}, r"uncertainty must be a Uncertainty\(…\); got 'mse'"),
+        ({"members": 0}, "members must be a whole number of at least 1; got 0"),
         ({"season": 30, "context": 20}, r"season \(30\) must fit into the context \(20\)"),
         ({"seed": -1}, "seed must be"),
     ],
@@ -310,10 +311,11 @@ def test_a_file_holds_no_row_of_the_data(frame: pd.DataFrame, make_forecaster: M
         ({"kind": "tagger"}, "holds a 'tagger', not a 'forecaster'"),
         ({"params": {"horizon": 4, "magic": 1}}, "does not describe a usable forecaster"),
         ({"learned": {}}, "does not describe a usable forecaster"),
-        ({"learned": {"season": 10**400}}, "season must be below 2³¹; got a number of 401 digits"),
-        ({"learned": {"columns": {"targets": [1]}}}, "column names must be text; got 1"),
-        ({"learned": {"columns": {"targets": ["a", "b"]}}}, "expected .* of shape"),
-        ({"learned": {"pace": "often"}}, "does not describe a usable forecaster"),
+        ({"settled": {"season": 10**400}}, "steps must be below 2³¹; got a number of 401 digits"),
+        ({"settled": {"columns": {"targets": [1]}}}, "column names must be text; got 1"),
+        ({"settled": {"columns": {"targets": ["a", "b"]}}}, "expected .* of shape"),
+        ({"settled": {"pace": "often"}}, "does not describe a usable forecaster"),
+        ({"settled": {"contexts": []}}, "0 contexts and 1 powers do not describe members"),
     ],
 )
 def test_descriptions_that_do_not_fit(
@@ -324,8 +326,8 @@ def test_descriptions_that_do_not_fit(
     make_forecaster().fit(frame).save(tmp_path / "m")
     content = read_model(tmp_path / "m")
     parts = {"kind": content.info.kind, "params": content.info.params, "learned": content.info.learned} | change
-    if change.get("learned"):
-        parts["learned"] = content.info.learned | change["learned"]
+    if settled := parts.pop("settled", None):
+        parts["learned"] = content.info.learned | {"settled": content.info.learned["settled"] | settled}
     write_model(tmp_path / "m", arrays=content.arrays, **parts)
     with pytest.raises(ModelFileError, match=message):
         Forecaster.load(tmp_path / "m")

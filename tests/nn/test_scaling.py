@@ -152,3 +152,37 @@ def test_box_cox_beyond_its_range_stays_finite_and_ordered() -> None:
 def test_box_cox_needs_its_power() -> None:
     with pytest.raises(SpecError, match="needs its power"):
         make_transform("boxcox", None)
+
+
+def test_a_centre_other_than_the_windows_moves_loc_alone() -> None:
+    values = torch.arange(1.0, 9.0, dtype=torch.float64).view(1, 8, 1)  # seasons of 4: means 2.5 and 6.5
+    observed = torch.ones_like(values, dtype=torch.bool)
+    plain = WindowScaling(Scaling(method="difference"), season=4)(values, observed)
+    season = WindowScaling(Scaling(method="difference", centre="season"), season=4)(values, observed)
+    last = WindowScaling(Scaling(method="difference", centre="last"), season=4)(values, observed)
+    assert (plain.loc.item(), season.loc.item(), last.loc.item()) == (4.5, 6.5, 8.0)
+    assert plain.scale.item() == season.scale.item() == last.scale.item() == 4.0
+
+
+def test_a_season_without_a_value_leaves_the_centre_where_it_is() -> None:
+    values = torch.arange(1.0, 9.0, dtype=torch.float64).view(1, 8, 1)
+    observed = torch.ones_like(values, dtype=torch.bool)
+    observed[:, 4:] = False
+    scale = WindowScaling(Scaling(method="standard", centre="season"), season=4)(values, observed)
+    assert scale.loc.item() == 2.5
+
+
+def test_the_trend_goes_on_from_the_first_to_the_last_observed_value() -> None:
+    scaled = torch.tensor([0.0, 1.0, 9.0, 4.0, 0.0], dtype=torch.float64).view(1, 5, 1)
+    observed = torch.tensor([False, True, True, True, False]).view(1, 5, 1)
+    origin = WindowScaling(Scaling(output="trend")).origin(scaled, observed, 3)
+    assert origin.flatten().tolist() == [5.5, 7.0, 8.5]  # from 1 at step 1 to 4 at step 3: 1.5 a step
+
+
+def test_a_levelled_season_is_the_last_one_moved_by_the_growth_of_its_mean() -> None:
+    scaled = torch.tensor([1.0, 3.0, 2.0, 6.0], dtype=torch.float64).view(1, 4, 1)
+    observed = torch.ones_like(scaled, dtype=torch.bool)
+    scaling = WindowScaling(Scaling(output="level_season"), season=2)
+    assert scaling.origin(scaled, observed, 3).flatten().tolist() == [4.0, 8.0, 4.0]  # means 2 and 4
+    observed[:, :2] = False
+    assert scaling.origin(scaled, observed, 3).flatten().tolist() == [2.0, 6.0, 2.0]

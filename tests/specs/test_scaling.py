@@ -15,8 +15,11 @@ from tidegate.specs import Scaling
     ("options", "message"),
     [
         ({"transform": "sqrt"}, "transform must be one of 'identity', 'log', 'log1p', 'boxcox'; got 'sqrt'"),
-        ({"method": "zscore"}, "method must be one of 'standard', 'minmax', 'robust', 'mean', 'difference', 'none'; "),
-        ({"output": "first"}, "output must be one of 'centre', 'last', 'season'; got 'first'"),
+        (
+            {"method": "zscore"},
+            "method must be one of 'standard', 'minmax', 'robust', 'mean', 'difference', 'centred', 'none'; ",
+        ),
+        ({"output": "first"}, "output must be one of 'centre', 'last', 'season', 'level_season', 'trend'; got 'first'"),
         ({"power": 0.5}, "power belongs to transform='boxcox'; transform is 'identity'"),
         ({"transform": "boxcox", "power": float("nan")}, "power must be a finite number; got nan"),
     ],

@@ -15,7 +15,7 @@ from tidegate._core.devices import resolve_device
 from tidegate.errors import ModelFileError, NotFittedError, SpecError
 from tidegate.estimator.modelfile import ModelFile, read_model, write_model
 from tidegate.specs import from_dict
-from tidegate.specs.base import plain
+from tidegate.specs.base import from_tagged, plain
 
 __all__ = ["Estimator"]
 
@@ -30,8 +30,9 @@ class Estimator(abc.ABC):
 
     #: The name under which the registry and model files know the class.
     kind: ClassVar[str]
-    #: Constructor arguments that are specs, with their types.
-    specs: ClassVar[Mapping[str, type]]
+    #: Constructor arguments that are specs, with the types that may stand there. Beside them such an argument may be a
+    #: plain value (a name that is short for a spec), or a tuple of specs.
+    specs: ClassVar[Mapping[str, type | tuple[type, ...]]]
 
     @classmethod
     def _names(cls) -> list[str]:
@@ -43,7 +44,8 @@ class Estimator(abc.ABC):
         if deep:
             for name in self.specs:
                 spec = params[name]
-                params |= {f"{name}__{field.name}": getattr(spec, field.name) for field in dataclasses.fields(spec)}
+                if dataclasses.is_dataclass(spec):
+                    params |= {f"{name}__{field.name}": getattr(spec, field.name) for field in dataclasses.fields(spec)}
         return params
 
     def set_params(self, **params: Any) -> Self:
@@ -67,11 +69,13 @@ class Estimator(abc.ABC):
                 plain[outer] = value
         for outer, changes in fields.items():
             spec = plain.get(outer, getattr(self, outer))
+            if not dataclasses.is_dataclass(spec):
+                raise SpecError(f"{outer} is {spec!r}, which has no fields to set; give {outer} as one spec first")
             known_fields = {field.name for field in dataclasses.fields(spec)}
             unknown = sorted(set(changes) - known_fields)
             if unknown:
                 raise SpecError(f"{outer} has no field {unknown[0]!r}; it has {', '.join(sorted(known_fields))}")
-            plain[outer] = dataclasses.replace(spec, **changes)
+            plain[outer] = dataclasses.replace(spec, **changes)  # type: ignore[type-var]
         checked = type(self)(**{**self.get_params(deep=False), **plain})
         for name in plain:
             setattr(self, name, getattr(checked, name))
@@ -130,7 +134,7 @@ class Estimator(abc.ABC):
             raise ModelFileError(f"{name!r} holds a {file.info.kind!r}, not a {cls.kind!r}; load it as what it is")
         try:
             params = {
-                key: from_dict(cls.specs[key], value) if key in cls.specs else value
+                key: _described(value, cls.specs[key]) if key in cls.specs else value
                 for key, value in file.info.params.items()
             }
             estimator = cls(**{**params, "device": device})
@@ -154,3 +158,14 @@ class Estimator(abc.ABC):
     @abc.abstractmethod
     def _restore(self, learned: Mapping[str, Any], arrays: Mapping[str, np.ndarray[Any, Any]]) -> None:
         """Take back what `_learned` gave; whatever does not fit raises."""
+
+
+def _described(value: Any, types: type | tuple[type, ...]) -> Any:
+    """Build the spec or the tuple of specs that a file describes; names and numbers are the constructor's to judge."""
+    if isinstance(value, list):
+        return tuple(_described(item, types) for item in value)
+    if isinstance(value, str | int):
+        return value
+    if isinstance(types, type):
+        return from_dict(types, value)
+    return from_tagged(value, types, untagged=types[0])

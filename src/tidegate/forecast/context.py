@@ -52,26 +52,30 @@ class Context:
         """Steps of the context."""
         return self.values.shape[1]
 
-    def history(self, dtype: torch.dtype, *, season: int = 1, lead: int = 0) -> Tensor:
+    def repeated(self, count: int) -> Context:
+        """Repeat each row of the batch, its copies beside each other."""
+        parts = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        return Context(
+            **{name: None if part is None else part.repeat_interleave(count, dim=0) for name, part in parts.items()}
+        )
+
+    def history(self, dtype: torch.dtype, *, lags: tuple[int, ...] = ()) -> Tensor:
         """Put what is known of each step of the context side by side: ``[batch, context, feature]``.
 
         Parameters
         ----------
         dtype
             Of the network.
-        season
-            Steps of a season. Beyond 1 the change since the season before is a feature of its own: it says how far
-            today lies from where the last season would have put it.
-        lead
-            Steps that known covariates run ahead: 1 lets the network see those of the step that it is to forecast.
+        lags
+            Steps of each season: the change since the season before is a feature of its own. It says how far today
+            lies from where the last season would have put it.
         """
         parts = [self.values.to(dtype), self.observed.to(dtype)]
-        if season > 1:
-            parts.append(self._change(season).to(dtype))
+        parts += [self._change(lag).to(dtype) for lag in lags]
         if self.past is not None:
             parts.append(self.past.to(dtype))
         if self.known is not None:
-            parts.append(self.known[:, lead : lead + self.steps].to(dtype))
+            parts.append(self.known[:, : self.steps].to(dtype))
         return torch.cat(parts, dim=-1)
 
     def future(self, dtype: torch.dtype) -> Tensor | None:
@@ -95,8 +99,8 @@ class Sizes:
     ----------
     context, horizon, targets
         Of the windows.
-    season
-        Steps of a season, 1 for none.
+    lags
+        Seasons, in steps, whose changes are read.
     segment
         Steps that are read at once; the context is a multiple of it.
     past, known, static
@@ -108,13 +112,19 @@ class Sizes:
     context: int
     horizon: int
     targets: int
-    season: int = 1
+    lags: tuple[int, ...] = ()
     segment: int = 1
     past: int = 0
     known: int = 0
     static: int = 0
     series: int = 0
 
-    def history(self, *, season: int = 1) -> int:
-        """Features of `Context.history`."""
-        return self.targets * (3 if season > 1 else 2) + self.past + self.known
+    @property
+    def history(self) -> int:
+        """Features of `Context.history`, with the changes of all ``lags``."""
+        return self.plain + self.targets * len(self.lags)
+
+    @property
+    def plain(self) -> int:
+        """Features of `Context.history` without changes."""
+        return self.targets * 2 + self.past + self.known

@@ -1,44 +1,65 @@
-"""`Forecaster`: one network for all the series of a table."""
+"""`Forecaster`: one network, or an ensemble of them, for all the series of a table."""
 
 from __future__ import annotations
 
 import dataclasses
-import functools
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
-import torch
 
 from tidegate._core.devices import resolve_device
-from tidegate._core.seeds import derive_seed, seeded
-from tidegate.data import Batches, SeriesTable, Windows, future_times, to_frame
-from tidegate.errors import SpecError
+from tidegate._core.seeds import derive_seed
+from tidegate.data import Future, SeriesTable, Windows, extended, new_starts, read_future, with_time_features
+from tidegate.errors import NotFittedError, SpecError, StateError
 from tidegate.estimator import Estimator, register
-from tidegate.forecast.backtest import Backtest, Evaluation, backtest_folds, evaluate_windows, make_folds
-from tidegate.forecast.baselines import BASELINES, FloatArray, IntArray
-from tidegate.forecast.model import ForecastNetwork, ForecastObjective, check_shapes
-from tidegate.forecast.plan import check_options, fit_power, make_plan
-from tidegate.forecast.strategies import STRATEGIES
-from tidegate.forecast.tables import long_enough, pace, read_table, require_domain, require_likeness
-from tidegate.specs import Columns, Recurrent, Scaling, Training, checks, from_dict, to_dict
-from tidegate.training import Callback, History, fit
+from tidegate.forecast.answers import Answers
+from tidegate.forecast.backtest import Backtest, Evaluation, backtest_folds, evaluate_windows, fit_folds, make_folds
+from tidegate.forecast.baselines import BASELINES, FloatArray
+from tidegate.forecast.covariates import CovariateShapes
+from tidegate.forecast.fitting import build_ensemble, calibrated, fine_tuned, train, train_again
+from tidegate.forecast.frames import forecast_frame, levels_of
+from tidegate.forecast.learned import arrays_of, restored_ensemble, restored_history
+from tidegate.forecast.network import Design
+from tidegate.forecast.plan import Plan, Request, check_options, fit_power, make_plan
+from tidegate.forecast.settled import Settled
+from tidegate.forecast.streaming import Stream
+from tidegate.forecast.tables import (
+    long_enough,
+    of_kinds,
+    pace,
+    read_table,
+    require_domain,
+    require_given_domain,
+    require_likeness,
+    require_pace,
+    without_weights,
+)
+from tidegate.specs import (
+    Columns,
+    Member,
+    Recurrent,
+    Recursive,
+    Scaling,
+    Smoothing,
+    Training,
+    Uncertainty,
+    checks,
+)
+from tidegate.specs.members import resolve_members
+from tidegate.specs.parts import PARTS, Network, network_parts
+from tidegate.specs.strategies import STRATEGIES, Strategy, resolve_strategy
+from tidegate.training import Callback
 
 if TYPE_CHECKING:
     from narwhals.typing import IntoDataFrame
 
 __all__ = ["Forecaster"]
 
-_LOSSES = ("mae", "mse", "huber")
-_MOST_STEPS = 1_000  # by default; few windows get fewer, before a network knows them by heart
-_LEAST_STEPS = 100
-_CHUNK = 2_048  # windows that are forecast together: bounds the memory, keeps the cores busy
-
 
 @register
 class Forecaster(Estimator):
-    """Forecast many series with one recurrent network.
+    """Forecast many series with one recurrent network, or with an ensemble of them.
 
     Values are scaled inside each window, from its observed context alone, so series of any level share the network,
     a series never seen in training can be forecast, and nothing of the future can leak.
@@ -48,25 +69,30 @@ class Forecaster(Estimator):
     horizon
         Steps to forecast.
     context
-        Steps of the past that the network reads. ``None``: three seasons of up to 60 steps, two of a longer one (of
+        Steps of the past that the network reads, of a series that has them. ``None``: three seasons of up to 60 steps, two of a longer one (of
         several, the longest: two weeks of hours), five horizons where there is no season; a shorter series is padded
         and masked.
+    season
+        Steps of a season; ``None`` finds it in the data, 1 is none. Of several, such as ``(24, 168)``, the first is
+        what scaling and baselines go by; the network reads the changes since each.
     strategy
-        ``"direct"`` (all steps at once) or ``"recursive"`` (one step, fed back, in one call).
+        How a horizon is made: ``"direct"`` (all steps at once), ``"recursive"`` (one step, fed back, in one call),
+        ``"encoder_decoder"``, ``"segments"``, ``"smoothing"``, or one of `tidegate.specs.strategies` with options.
     network
-        The recurrent layers.
+        The recurrent layers, or a tuple of parts in the order of the data's way: `Convolution`, `Recurrent` or
+        `Dilated`, `SelfAttention`.
     training
         How they are trained. Without ``epochs`` and ``max_steps``, a hundred steps and one for each window, 1000 at
         most. ``validation`` is the share of each series' rows, at its end and at least one horizon, that stops the
         training early and is not trained on.
     scaling
         What happens inside a window.
-    loss
-        ``"mae"``, ``"mse"`` or ``"huber"``, on scaled values.
+    uncertainty
+        What the outputs are (a point, quantiles, a distribution), the loss of points, and the rows for calibration.
     columns
-        Names of the columns; by default ``unique_id``, ``ds``, ``y``.
-    season
-        Steps of a season; ``None`` finds it in the data, 1 is none.
+        Names of the columns, covariates among them; by default ``unique_id``, ``ds``, ``y``.
+    members
+        How many networks, which differ in their seeds, or a `Member` each; the forecast is their median.
     seed
         Same seed, same data, same machine: same bits.
     device
@@ -99,11 +125,14 @@ class Forecaster(Estimator):
     """
 
     kind: ClassVar[str] = "forecaster"
-    specs: ClassVar[Mapping[str, type]] = {
-        "network": Recurrent,
+    specs: ClassVar[Mapping[str, type | tuple[type, ...]]] = {
+        "strategy": tuple(STRATEGIES.values()),
+        "network": PARTS,
         "training": Training,
         "scaling": Scaling,
+        "uncertainty": Uncertainty,
         "columns": Columns,
+        "members": Member,
     }
 
     def __init__(
@@ -111,32 +140,39 @@ class Forecaster(Estimator):
         *,
         horizon: int,
         context: int | None = None,
-        strategy: str = "direct",
-        network: Recurrent = Recurrent(),
+        season: int | tuple[int, ...] | None = None,
+        strategy: str | Strategy = "direct",
+        network: Network = Recurrent(),
         training: Training = Training(batch_size=128, learning_rate=2e-3, schedule="one_cycle"),
         scaling: Scaling = Scaling(output="season"),
-        loss: str = "mae",
+        uncertainty: Uncertainty = Uncertainty(),
         columns: Columns = Columns(),
-        season: int | None = None,
+        members: int | tuple[Member, ...] = 1,
         seed: int = 0,
         device: str = "auto",
     ) -> None:
-        check_options(horizon, context, season)
-        for name, spec in (("network", network), ("training", training), ("scaling", scaling), ("columns", columns)):
-            if not isinstance(spec, self.specs[name]):
-                raise SpecError(f"{name} must be a {self.specs[name].__name__}(…); got {spec!r}")
-        checks.one_of("strategy", strategy, STRATEGIES)
-        checks.one_of("loss", loss, _LOSSES)
+        check_options(horizon, context, season, members)
+        for name, spec, kind in (
+            ("training", training, Training),
+            ("scaling", scaling, Scaling),
+            ("uncertainty", uncertainty, Uncertainty),
+            ("columns", columns, Columns),
+        ):
+            if not isinstance(spec, kind):
+                raise SpecError(f"{name} must be a {kind.__name__}(…); got {spec!r}")
+        resolve_strategy(strategy)
+        network_parts(network)
         checks.whole("seed", seed, least=0)
         self.horizon = horizon
         self.context = context
+        self.season = season
         self.strategy = strategy
         self.network = network
         self.training = training
         self.scaling = scaling
-        self.loss = loss
+        self.uncertainty = uncertainty
         self.columns = columns
-        self.season = season
+        self.members = members
         self.seed = seed
         self.device = device
 
@@ -167,72 +203,58 @@ class Forecaster(Estimator):
         """
         device = resolve_device(self.device)
         table = read_table(data, self.columns)
-        require_domain(table, self.scaling)
-        plan = make_plan(
-            table,
-            horizon=self.horizon,
-            context=self.context,
-            season=self.season,
-            strategy=self.strategy,
-            validation=self.training.validation,
-            skip_short=skip_short,
-        )
-        power = fit_power(plan.rows, self.scaling, plan.season)
-        with seeded(derive_seed(self.seed, "weights")):
-            network = self._build(len(table.columns.targets), plan.season, plan.segment, power).to(device)
-        history = self._train(network, plan.train, plan.validation, callbacks)
-        self.network_ = network.eval()
-        self.history_ = history
-        self.season_, self.segment_ = plan.season, plan.segment
-        self.context_, self.least_ = plan.context, plan.least
-        self.columns_ = table.columns
-        self.frequency_ = table.columns.frequency
-        self.power_ = power
-        self.pace_ = pace(table)
-        self.notes_ = (*table.notes, *plan.notes)
+        for scaling in self._scalings:
+            require_domain(table, scaling)
+        plan = make_plan(table, self._request(skip_short=skip_short))
+        settled = self._settle(plan)
+        designs = self._designs(settled)
+        ensemble = build_ensemble(designs, plan, self.seed, device)
+        history = train(ensemble, plan.train, plan.validation, self.training, seed=self.seed, callbacks=callbacks)
+        notes: tuple[str, ...] = (*table.notes, *plan.notes)
+        if plan.calibration is not None:
+            seed = derive_seed(self.seed, "calibration")
+            ensemble.calibration, found = calibrated(ensemble, settled, plan.calibration, seed)
+            settled = dataclasses.replace(settled, calibrated=ensemble.calibration.probabilities.numel())
+            notes = (*notes, *found)
+            if self.uncertainty.refit:
+                ensemble, history = train_again(
+                    designs,
+                    plan,
+                    self.training,
+                    seed=self.seed,
+                    device=device,
+                    first=history,
+                    calibration=ensemble.calibration,
+                    callbacks=callbacks,
+                )
+        self.network_, self.settled_, self.history_ = ensemble.eval(), settled, history
+        vars(self).pop("recent_", None)  # rows of another model
+        self.notes_ = notes
         return self
 
-    def _train(
+    def predict(
         self,
-        network: ForecastNetwork,
-        windows: Windows,
-        held: Windows | None,
-        callbacks: Sequence[Callback],
-    ) -> History:
-        training = self.training
-        if training.epochs is None and training.max_steps is None:
-            training = dataclasses.replace(training, max_steps=min(_MOST_STEPS, _LEAST_STEPS + len(windows)))
-        batches = Batches(windows, training.batch_size, shuffle=True, seed=derive_seed(self.seed, "batches"))
-        validation = None if held is None else Batches(held, max(training.batch_size, 256))
-        with seeded(derive_seed(self.seed, "training")):
-            return fit(
-                network,
-                batches,
-                ForecastObjective(self.loss),
-                training=training,
-                validation=validation,
-                callbacks=callbacks,
-            )
-
-    def _build(self, targets: int, season: int, segment: int, power: float | None) -> ForecastNetwork:
-        return ForecastNetwork(
-            self.network,
-            self.scaling,
-            strategy=self.strategy,
-            horizon=self.horizon,
-            targets=targets,
-            season=season,
-            segment=segment,
-            power=power,
-        )
-
-    def predict(self, data: IntoDataFrame | SeriesTable, *, skip_short: bool = False) -> Any:
+        data: IntoDataFrame | SeriesTable | None = None,
+        *,
+        future: IntoDataFrame | None = None,
+        levels: Sequence[float] = (),
+        point: str = "median",
+        skip_short: bool = False,
+    ) -> Any:
         """Forecast the ``horizon`` steps that follow each series' last row.
 
         Parameters
         ----------
         data
-            The latest rows of each series; ids never seen in training are served.
+            The latest rows of each series; ids never seen in training are served. ``None``: the rows that `update`
+            was given.
+        future
+            Rows behind the end of each series: the covariates whose future is known, for all steps. A recursive model
+            also takes target values that are known already, and goes on from them.
+        levels
+            Intervals, in per cent: 80 is from the 10 % to the 90 % quantile.
+        point
+            ``"median"``, or ``"mean"``: that of the predictive distribution, also behind a transform.
         skip_short
             Leave out series with fewer rows than the model needs, instead of refusing the table.
 
@@ -240,41 +262,24 @@ class Forecaster(Estimator):
         -------
         pandas.DataFrame or polars.DataFrame
             As the input came: the id and time columns under their names, and ``y_hat`` (``NAME_hat`` for each
-            target), in the units of the input; ``horizon`` rows a series.
+            target), in the units of the input; ``horizon`` rows a series. For a level of 80 ``y_hat_lo_80`` and
+            ``y_hat_hi_80`` follow.
 
         Raises
         ------
         NotFittedError
             Before `fit` or `load`.
+        SpecError
+            If the model has no intervals: its head gives points, and it was not calibrated.
         DataError
-            If the table cannot be used.
+            If the table cannot be used, or a known covariate is absent from ``future``.
         """
         self._require_fitted("predict")
-        table = self._read_again(data)
-        table, _ = long_enough(table, self.least_, "to read", skip_short=skip_short, remedy="give more rows")
-        forecast = self._forecast(table, np.arange(len(table)), table.offsets[1:])
-        names = [f"{name}_hat" for name in table.columns.targets]
-        return to_frame(
-            table, future_times(table, self.horizon), dict(zip(names, forecast.transpose(2, 0, 1), strict=True))
-        )
-
-    def _read_again(self, data: IntoDataFrame | SeriesTable) -> SeriesTable:
-        table = read_table(data, self.columns_)
-        require_likeness(table, self.columns_, self.pace_)
-        require_domain(table, self.scaling)
-        return table
-
-    def _forecast(self, table: SeriesTable, series: IntArray, ends: IntArray) -> FloatArray:
-        """Forecast from the rows before ``ends`` (flat rows, [n]) of ``series`` ([n]): [n, horizon, target]."""
-        device = next(self.network_.parameters()).device
-        windows = Windows(table=table, context=self.context_, horizon=0, series=series, ends=ends)
-        results = []
-        with torch.inference_mode():
-            for start in range(0, len(series), _CHUNK):
-                batch = windows.batch(np.arange(start, min(start + _CHUNK, len(series))))
-                values, observed = torch.from_numpy(batch.values), torch.from_numpy(batch.observed)
-                results.append(self.network_(values.to(device), observed.to(device)).cpu().numpy())
-        return np.concatenate(results) if results else np.zeros((0, self.horizon, table.values.shape[1]))
+        given = self._recent("predict") if data is None else self._read_again(data)
+        table, _ = long_enough(given, self.least_, "to read", skip_short=skip_short, remedy="give more rows")
+        left_out = set(given.ids.tolist()) - set(table.ids.tolist())
+        answers = self._answers(table, future, left_out)
+        return forecast_frame(answers, levels=levels_of(levels), point=point)
 
     def backtest(
         self,
@@ -282,13 +287,35 @@ class Forecaster(Estimator):
         *,
         windows: int = 3,
         refit: bool = False,
+        train_rows: int | None = None,
+        levels: Sequence[float] = (),
+        baselines: Sequence[str] = tuple(BASELINES),
         skip_short: bool = False,
         callbacks: Sequence[Callback] = (),
     ) -> Backtest:
         """Forecast the last ``windows`` horizons of each series as if they had not come yet, beside the baselines.
 
         The model that is scored is a fresh one with this one's parameters. It is fitted on the rows before the first
-        window, or, with ``refit``, for each window on the rows before it; this estimator itself stays as it is.
+        window, or, with ``refit``, for each window on the rows before it; this estimator itself stays as it is. All
+        that fitting settles (season, transforms, calibration) is settled anew in each fold, from its rows alone.
+
+        Parameters
+        ----------
+        data
+            The series.
+        windows
+            How many horizons are forecast.
+        refit
+            Fit a model for each window.
+        train_rows
+            Fit on at most so many rows before a window (a sliding window); ``None`` takes all (an expanding one).
+        levels
+            Intervals to score, in per cent.
+        baselines
+            Names of `tidegate.forecast.baselines.BASELINES`, or of the statistical ones of the extra
+            ``statsforecast`` (``"auto_ets"``, ``"auto_arima"``, ``"theta"``).
+        skip_short, callbacks
+            As in `fit`.
 
         Raises
         ------
@@ -303,20 +330,25 @@ class Forecaster(Estimator):
             f"a backtest of {windows} × {self.horizon}, and {self.horizon + 2} to train on",
             skip_short=skip_short,
         )
-        models: list[Forecaster] = []
-        for window in range(windows if refit else 1):
-            past = table.truncate(table.lengths - held + window * self.horizon)
-            models.append(self._clone().fit(past, skip_short=skip_short, callbacks=callbacks))
-        folds = make_folds(table, windows=windows, horizon=self.horizon, least=models[0].least_)
+
+        def fit(past: SeriesTable) -> Self:
+            return self._clone().fit(past, skip_short=skip_short, callbacks=callbacks)
+
+        models = fit_folds(table, fit, windows=windows, horizon=self.horizon, refit=refit, train_rows=train_rows)
+        answers = [model._answers(table) for model in models]
         return backtest_folds(
             table,
-            folds,
-            [functools.partial(models[window if refit else 0]._forecast, table) for window in range(windows)],
+            make_folds(table, windows=windows, horizon=self.horizon, least=models[0].least_),
+            [answer.point for answer in answers],
             season=models[0].season_,
-            baselines=tuple(BASELINES),
+            baselines=tuple(baselines),
+            quantiles=[answer.quantiles for answer in answers] if answers[0].has_quantiles else (),
+            levels=levels_of(levels),
         )
 
-    def evaluate(self, data: IntoDataFrame | SeriesTable, *, stride: int = 1) -> Evaluation:
+    def evaluate(
+        self, data: IntoDataFrame | SeriesTable, *, stride: int = 1, levels: Sequence[float] = ()
+    ) -> Evaluation:
         """Score the fitted model on every complete window of context and truth in a table, beside the baselines.
 
         Parameters
@@ -325,6 +357,8 @@ class Forecaster(Estimator):
             Rows that the model was not trained on, with enough rows before them to read.
         stride
             Rows from one window to the next.
+        levels
+            Intervals to score, in per cent.
 
         Raises
         ------
@@ -339,20 +373,255 @@ class Forecaster(Estimator):
         rows = self.context_ + self.horizon
         why = f"context {self.context_} + horizon {self.horizon}"
         table, _ = long_enough(table, rows, why, skip_short=True, remedy="give more rows")
+        answers = self._answers(table)
         windows = Windows.sliding(
-            table, context=self.context_, horizon=self.horizon, stride=stride, least_context=self.context_
+            answers.table, context=self.context_, horizon=self.horizon, stride=stride, least_context=self.context_
         )
         return evaluate_windows(
-            table,
+            answers.table,
             windows,
-            functools.partial(self._forecast, table),
+            answers.point,
             season=self.season_,
             baselines=("naive", "seasonal_naive", "drift"),
+            quantiles=answers.quantiles if answers.has_quantiles else None,
+            levels=levels_of(levels),
         )
 
     def score(self, data: IntoDataFrame | SeriesTable) -> float:
         """Give minus the MASE over every complete window of ``data``; higher is better, as scikit-learn has it."""
         return -self.evaluate(data).scores["tidegate"]["MASE"]
+
+    def update(self, rows: IntoDataFrame | SeriesTable) -> Self:
+        """Take new rows, without training: `predict` without data forecasts from the latest.
+
+        The first call gives the rows to begin with, a context of each series; later ones what has come since. Gaps
+        between them become missing rows. Only as many rows are kept as a forecast reads. A saved file is left as it
+        is, and `save` writes none of these rows.
+
+        Parameters
+        ----------
+        rows
+            As for `predict`. Series may be new.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit` or `load`.
+        DataError
+            If the rows cannot be used, or do not come after those that are there.
+        """
+        self._require_fitted("update")
+        newer, recent = self._likened(rows), getattr(self, "recent_", None)
+        table = newer if recent is None else extended(recent, newer)
+        require_pace(table, self.settled_.pace)  # of all rows: a few new ones may have a gap between them
+        self.recent_ = table.tail(self.context_ + 1)
+        return self
+
+    def stream(self, rows: IntoDataFrame | SeriesTable | None = None, *, carry: bool = False) -> Stream:
+        """Begin a stream: values in, forecasts out, one by one, without data frames.
+
+        Parameters
+        ----------
+        rows
+            The latest rows of each series; ``None`` takes those that `update` was given.
+        carry
+            Carry the recurrent state on, with the scale frozen, instead of reading the window again for each forecast.
+
+        Raises
+        ------
+        UnsupportedError
+            If the model reads covariates that change with time, or its state cannot be carried on.
+        """
+        self._require_fitted("stream")
+        table = self._recent("stream") if rows is None else self._read_again(rows)
+        table, _ = long_enough(table, self.least_, "to read", skip_short=False, remedy="give more rows")
+        return Stream(self._answers(table), carry=carry)
+
+    def fine_tune(
+        self,
+        rows: IntoDataFrame | SeriesTable,
+        *,
+        max_steps: int = 50,
+        learning_rate: float | None = None,
+        callbacks: Sequence[Callback] = (),
+    ) -> Self:
+        """Train a little more, on new rows.
+
+        Nothing is settled anew: season, context, scaling and calibration stay. Where `update` has given earlier rows,
+        the new ones go on from them, and every target lies in the new ones; otherwise the table brings its own
+        contexts. A saved file is left as it is.
+
+        Parameters
+        ----------
+        rows
+            As for `fit`.
+        max_steps
+            Optimiser steps.
+        learning_rate
+            Constant; ``None``: a tenth of ``training.learning_rate``.
+        callbacks
+            For this training.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit` or `load`.
+        ShortSeriesError
+            If no window of a context and a horizon can be cut.
+        """
+        self._require_fitted("fine_tune")
+        checks.whole("max_steps", max_steps)
+        newer, recent = self._likened(rows, weighted=True), getattr(self, "recent_", None)
+        table = newer if recent is None else extended(_weighted_as(recent, newer), newer)
+        require_pace(table, self.settled_.pace)
+        rate = self.training.learning_rate / 10 if learning_rate is None else learning_rate
+        training = dataclasses.replace(
+            self.training, epochs=None, max_steps=max_steps, learning_rate=rate, schedule=None, patience=None
+        )
+        self.network_, self.history_ = fine_tuned(
+            self.network_,
+            self.settled_,
+            with_time_features(table, self.settled_.waves),
+            horizon=self.horizon,
+            start=None if recent is None else new_starts(table, newer),
+            training=training,
+            seed=self.seed,
+            callbacks=callbacks,
+        )
+        return self
+
+    @property
+    def season_(self) -> int:
+        """Steps of a season, 1 for none."""
+        return self._settled("season_").season
+
+    @property
+    def segment_(self) -> int:
+        """Steps that are read at once."""
+        return self._settled("segment_").segment
+
+    @property
+    def context_(self) -> int:
+        """Steps of a window: what the member with the longest context reads."""
+        return self._settled("context_").context
+
+    @property
+    def least_(self) -> int:
+        """Rows that a series must have to be forecast; what lacks to the context is padded and masked."""
+        return self._settled("least_").least
+
+    @property
+    def columns_(self) -> Columns:
+        """The columns, with targets and frequency."""
+        return self._settled("columns_").columns
+
+    @property
+    def frequency_(self) -> str | int | None:
+        """The distance of two rows."""
+        return self.columns_.frequency
+
+    def _settled(self, name: str) -> Settled:
+        if not self._is_fitted():
+            raise NotFittedError(f"this {type(self).__name__} is not fitted; call fit(…) before reading {name}")
+        return self.settled_
+
+    @property
+    def _resolved(self) -> tuple[Strategy, tuple[Member, ...]]:
+        return resolve_strategy(self.strategy), resolve_members(self.members)
+
+    @property
+    def _scalings(self) -> list[Scaling]:
+        _, members = self._resolved
+        return [self.scaling if member.scaling is None else member.scaling for member in members]
+
+    def _request(self, *, skip_short: bool) -> Request:
+        strategy, members = self._resolved
+        return Request(
+            horizon=self.horizon,
+            context=self.context,
+            season=self.season,
+            strategy=strategy,
+            members=members,
+            validation=self.training.validation,
+            calibration=self.uncertainty.calibration,
+            skip_short=skip_short,
+        )
+
+    def _settle(self, plan: Plan) -> Settled:
+        strategy, _ = self._resolved
+        table = plan.table
+        own = isinstance(strategy, Smoothing) and strategy.per_series
+        return Settled(
+            season=plan.season,
+            seasons=plan.seasons,
+            segment=plan.segment,
+            contexts=plan.contexts,
+            least=plan.least,
+            columns=table.columns,
+            powers=tuple(fit_power(plan.rows, scaling, plan.season) for scaling in self._scalings),
+            pace=pace(table),
+            covariates=CovariateShapes.of(plan.rows, plan.vocabularies),
+            categorical=table.categorical,
+            vocabularies=plan.vocabularies,
+            ids=tuple(table.ids.tolist()) if own else (),
+        )
+
+    def _designs(self, settled: Settled) -> list[Design]:
+        strategy, members = self._resolved
+        return settled.designs(
+            strategy=strategy,
+            network=self.network,
+            scaling=self.scaling,
+            uncertainty=self.uncertainty,
+            horizon=self.horizon,
+            members=members,
+        )
+
+    def _read_again(self, data: IntoDataFrame | SeriesTable) -> SeriesTable:
+        table = self._likened(data)
+        require_pace(table, self.settled_.pace)
+        return table
+
+    def _likened(self, data: IntoDataFrame | SeriesTable, *, weighted: bool = False) -> SeriesTable:
+        """Read a table like the one that was trained on; weights only where a loss will ask for them."""
+        columns = self.columns_ if weighted else dataclasses.replace(self.columns_, weight=None)
+        table = read_table(data, columns)
+        table = of_kinds(table if weighted else without_weights(table), self.settled_.categorical)
+        require_likeness(table, self.columns_, self.settled_.categorical)
+        for scaling in self._scalings:
+            require_domain(table, scaling)
+        return table
+
+    def _recent(self, action: str) -> SeriesTable:
+        table: SeriesTable | None = getattr(self, "recent_", None)
+        if table is None:
+            raise StateError(f"{action} without rows needs those of update(…), and there are none yet; give the rows")
+        return table
+
+    def _answers(
+        self, table: SeriesTable, future: IntoDataFrame | Future | None = None, left_out: Collection[Any] = ()
+    ) -> Answers:
+        if future is not None and not isinstance(future, Future):
+            future = read_future(future, table, self.horizon, left_out=left_out)
+        given = None
+        if future is not None and not np.isnan(future.targets).all():
+            if not isinstance(self._resolved[0], Recursive):
+                raise SpecError(
+                    "future holds values of the target, and only a recursive model goes on from true values within "
+                    "its horizon; use strategy='recursive', or append those rows to the data"
+                )
+            given = future.targets
+            for scaling in self._scalings:
+                require_given_domain(given, table, scaling)
+        return Answers(
+            network=self.network_,
+            settled=self.settled_,
+            table=with_time_features(table, self.settled_.waves),
+            horizon=self.horizon,
+            seed=derive_seed(self.seed, "paths"),
+            future=future,
+            given=given,
+        )
 
     def _clone(self) -> Self:
         return type(self)(**self.get_params(deep=False))
@@ -361,37 +630,20 @@ class Forecaster(Estimator):
         return hasattr(self, "network_")
 
     def _learned(self) -> tuple[dict[str, Any], dict[str, FloatArray]]:
-        learned = {
-            "season": self.season_,
-            "segment": self.segment_,
-            "context": self.context_,
-            "least": self.least_,
-            "columns": to_dict(self.columns_),
-            "power": self.power_,
-            "pace": self.pace_,
-            "history": self.history_.to_dict(),
-        }
-        return learned, {name: tensor.cpu().numpy() for name, tensor in self.network_.state_dict().items()}
+        learned = {"settled": self.settled_.to_dict(), "history": self.history_.to_dict()}
+        return learned, arrays_of(self.network_)
 
     def _restore(self, learned: Mapping[str, Any], arrays: Mapping[str, Any]) -> None:
-        for name in ("season", "segment", "context", "least"):
-            checks.whole(name, learned[name])
-            if learned[name] >= 2**31:
-                raise SpecError(f"{name} must be below 2³¹; got a number of {len(str(learned[name]))} digits")
-            setattr(self, f"{name}_", learned[name])
-        self.columns_ = from_dict(Columns, learned["columns"])
-        self.frequency_ = self.columns_.frequency
-        self.power_, self.pace_ = learned["power"], float(learned["pace"])
+        settled = Settled.from_dict(learned["settled"])
+        history = restored_history(learned["history"])
+        self.network_ = restored_ensemble(
+            self._designs(settled), settled.calibrated, arrays, resolve_device(self.device)
+        )
+        self.settled_, self.history_ = settled, history
         self.notes_ = ()  # they name series and days of the training data, which a file does not hold
-        self.history_ = History()
-        logs = learned["history"]["logs"]
-        finite = {name: [math.nan if value is None else value for value in column] for name, column in logs.items()}
-        self.history_.load_dict({**learned["history"], "logs": finite})
-        if self.network.num_layers > len(arrays):  # each has several
-            raise ValueError(f"{self.network.num_layers} layers are described, the file has {len(arrays)} tensors")
-        shape = (len(self.columns_.targets), self.season_, self.segment_, self.power_)
-        with torch.device("meta"):  # sizes first: no memory for a network that the file's tensors do not fill
-            check_shapes(self._build(*shape), arrays)
-        network = self._build(*shape)
-        network.load_state_dict({name: torch.from_numpy(array) for name, array in arrays.items()})
-        self.network_ = network.to(resolve_device(self.device)).eval()
+
+
+def _weighted_as(table: SeriesTable, other: SeriesTable) -> SeriesTable:
+    """Give rows that are only read weights, where the other table has them, so that the two can be joined."""
+    weights = None if other.weights is None else np.ones(len(table.times))
+    return dataclasses.replace(table, columns=other.columns, weights=weights)

@@ -1,4 +1,4 @@
-"""What a fit settles before it trains: the season, the context, and which rows train and which stop the training."""
+"""What a fit settles before it trains: the season, the context, and which rows serve which purpose."""
 
 from __future__ import annotations
 
@@ -6,18 +6,41 @@ import dataclasses
 
 import numpy as np
 
-from tidegate.data import SeriesTable, Windows, seasons, split_bounds
+from tidegate.data import SeriesTable, Windows, seasons, split_bounds, with_time_features
 from tidegate.errors import SpecError
-from tidegate.forecast.baselines import seasonal_naive
+from tidegate.forecast.baselines import IntArray, seasonal_naive
 from tidegate.forecast.tables import long_enough
 from tidegate.metrics import mae
 from tidegate.specs import Scaling, checks
+from tidegate.specs.members import Member, resolve_members
+from tidegate.specs.strategies import Direct, Segments, Smoothing, Strategy
 
-__all__ = ["Plan", "check_options", "choose_season", "fit_power", "make_plan"]
+__all__ = ["Plan", "Request", "check_options", "choose_season", "fit_power", "make_plan"]
 
 _VALIDATION_WINDOWS = 2_000
+_CALIBRATION_WINDOWS = 10_000
 _SEASON_WINDOWS = 500
 _SEGMENTS = 7  # short seasons in a context, from which on each is read at once
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Request:
+    """What a forecaster was asked for, as far as a plan depends on it."""
+
+    horizon: int
+    context: int | None
+    season: int | tuple[int, ...] | None
+    strategy: Strategy
+    members: tuple[Member, ...]
+    validation: float
+    calibration: float | int
+    skip_short: bool
+
+    @property
+    def contexts(self) -> list[int]:
+        """The contexts that were asked for."""
+        named = [self.context, *(member.context for member in self.members)]
+        return [context for context in named if context is not None]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -25,81 +48,119 @@ class Plan:
     """What was settled, and the windows that follow from it."""
 
     season: int
-    segment: int  # steps that a direct network reads at once
-    context: int
-    least: int  # rows of context that a series must have; what lacks to `context` is padded and masked
-    rows: SeriesTable  # what may train: without the rows that may stop the training
+    seasons: tuple[int, ...]  # of the calendar's and the data's, for Fourier features
+    segment: int  # steps that are read at once
+    contexts: tuple[int, ...]  # of each member
+    least: int  # rows of context that a series must have; what lacks to the context is padded and masked
+    table: SeriesTable  # the series that are long enough, with features of their time stamps
+    rows: SeriesTable  # what may train: without the rows that may stop the training or calibrate
     train: Windows
     validation: Windows | None
+    calibration: Windows | None
+    vocabularies: tuple[tuple[str, ...], ...]  # of each categorical covariate
     notes: tuple[str, ...]
 
+    @property
+    def context(self) -> int:
+        """Steps of a window: what the member with the longest context reads."""
+        return max(self.contexts)
 
-def check_options(horizon: int, context: int | None, season: int | None) -> None:
+
+def check_options(horizon: int, context: int | None, season: int | None, members: int | tuple[Member, ...] = 1) -> None:
     """Refuse what cannot be planned with. Raises `SpecError`."""
     checks.whole("horizon", horizon)
+    contexts = [context, *(member.context for member in resolve_members(members))]
     if context is not None:
         checks.whole("context", context)
-    if season is not None:
-        checks.whole("season", season)
-        if context is not None and season > context:
-            raise SpecError(f"season ({season}) must fit into the context ({context}); lengthen the context")
+    if season is None:
+        return
+    seasons = season if isinstance(season, tuple) else (season,)
+    if not seasons:
+        raise SpecError("season must be a whole number, several of them, or None to find it; got ()")
+    for steps in seasons:
+        checks.whole("season", steps)
+    for given in contexts:
+        if given is not None and seasons[0] > given:
+            raise SpecError(f"season ({seasons[0]}) must fit into the context ({given}); lengthen the context")
 
 
-def make_plan(
-    table: SeriesTable,
-    *,
-    horizon: int,
-    context: int | None,
-    season: int | None,
-    strategy: str,
-    validation: float,
-    skip_short: bool,
-) -> Plan:
+def make_plan(table: SeriesTable, request: Request) -> Plan:
     """Settle season, context and windows.
 
     Parameters
     ----------
     table
         The rows to learn from.
-    horizon, context, season
-        As given to the forecaster; ``None`` is to be settled.
-    strategy
-        ``"direct"`` may read segments.
-    validation
-        Share of each series' rows, at its end, that may stop the training.
-    skip_short
-        Leave series out that are too short, instead of refusing the table.
+    request
+        What was asked for; what it leaves open is settled here.
 
     Raises
     ------
     ShortSeriesError
         If a series (with ``skip_short``: every series) is too short.
+    SpecError
+        If a segment does not go into a context, a highway is longer than one, or calibration rows hold no horizon.
     """
-    found = (season,) if season is not None else seasons(table)
-    season = season if season is not None else choose_season(table, horizon, found)
+    horizon, asked = request.horizon, request.contexts
+    _check_calibration(request.calibration, horizon)
+    found = _given(request.season) or seasons(table)
+    season = choose_season(table, horizon, found) if request.season is None else found[0]
     longest = max(int(table.lengths.max()) - horizon, 1)
-    chosen = context if context is not None else min(_default_context(max(found, default=1), horizon), longest)
-    segment = _segment(chosen, found, fixed=context is not None) if strategy == "direct" else 1
-    # A context that was asked for is needed whole; of one that was chosen, as much as is forecast, or a season.
-    least = chosen if context is not None else min(chosen, max(2, min(season, horizon)))
-    chosen = -(-chosen // segment) * segment  # whole segments; what lacks in the first is masked
-    table, skipped = long_enough(table, least + horizon, f"context {least} + horizon {horizon}", skip_short=skip_short)
-    split = split_bounds(table, validation=float(validation), least_train=least + horizon, least=horizon)
-    train = Windows.sliding(table, context=chosen, horizon=horizon, stop=split.train, least_context=least)
-    held = None
-    if (split.train < table.lengths).any():
-        held = Windows.sliding(table, context=chosen, horizon=horizon, start=split.train, least_context=least)
-        held = _thinned(held)
+    usual = min(_default_context(max(found, default=1), horizon), longest)
+    contexts = [member.context or request.context or usual for member in request.members]
+    segment = _segment(request.strategy, min(contexts), found, horizon, fixed=bool(asked))
+    # What lacks to a context is masked, down to as much as is forecast, or a season.
+    least = min(*contexts, max(2, min(season, horizon)))
+    whole = min(asked) if asked else least  # a context that was asked for is trained on whole, where a series has it
+    contexts = [-(-context // segment) * segment for context in contexts]  # what lacks in the first is masked
+    _check_highway(request.strategy, min(contexts))
+    why = f"context {least} + horizon {horizon}"
+    table = with_time_features(table, [season for season in found if season > 1])
+    table, skipped = long_enough(table, least + horizon, why, skip_short=request.skip_short)
+    split = split_bounds(
+        table,
+        validation=float(request.validation),
+        calibration=request.calibration,
+        least_train=least + horizon,
+        least=horizon,
+    )
+    vocabularies = table.vocabularies()
+    codes = table.category_codes(vocabularies)
+
+    def windows(start: IntArray, stop: IntArray) -> Windows:
+        return Windows.sliding(
+            table,
+            context=max(contexts),
+            horizon=horizon,
+            start=start,
+            stop=stop,
+            least_context=least,
+            codes=codes,
+        )
+
+    def held(start: IntArray, stop: IntArray, most: int) -> Windows | None:
+        return _thinned(windows(start, stop), most) if (start < stop).any() else None
+
     return Plan(
         season=season,
+        seasons=found,
         segment=segment,
-        context=chosen,
+        contexts=tuple(contexts),
         least=least,
+        table=table,
         rows=table.truncate(split.train),
-        train=train,
-        validation=held,
+        train=windows(np.clip(split.train - horizon, least, whole), split.train),
+        validation=held(split.train, split.validation, _VALIDATION_WINDOWS),
+        calibration=held(split.validation, split.calibration, _CALIBRATION_WINDOWS),
+        vocabularies=vocabularies,
         notes=(*skipped, *split.notes),
     )
+
+
+def _given(season: int | tuple[int, ...] | None) -> tuple[int, ...]:
+    if season is None:
+        return ()
+    return season if isinstance(season, tuple) else (season,)
 
 
 def choose_season(table: SeriesTable, horizon: int, candidates: tuple[int, ...]) -> int:
@@ -143,14 +204,37 @@ def _default_context(season: int, horizon: int) -> int:
     return season * (3 if season <= 60 else 2)
 
 
-def _segment(context: int, found: tuple[int, ...], *, fixed: bool) -> int:
-    """Read a short season at once in a context of many: two weeks of hours as fourteen days."""
+def _segment(strategy: Strategy, context: int, found: tuple[int, ...], horizon: int, *, fixed: bool) -> int:
+    """Settle how many steps are read at once: two weeks of hours, say, as fourteen days."""
     short = min(found, default=1)
-    return 1 if context < _SEGMENTS * short or (fixed and context % short) else short
+    match strategy:
+        case Direct(segment=int() as asked) | Segments(length=int() as asked) | Smoothing(segment=int() as asked):
+            if fixed and context % asked:
+                raise SpecError(f"a segment of {asked} steps does not go into a context of {context}; change either")
+            return asked
+        case Segments():
+            return min(short if short > 1 else max(horizon // 6, 1), context)
+        case Direct() | Smoothing():
+            return 1 if context < _SEGMENTS * short or (fixed and context % short) else short
+        case _:
+            return 1
 
 
-def _thinned(windows: Windows) -> Windows:
-    """Keep a few thousand windows, evenly spread, so that a validation costs less than an epoch."""
-    if len(windows) <= _VALIDATION_WINDOWS:
+def _check_calibration(calibration: float | int, horizon: int) -> None:
+    if not isinstance(calibration, float) and 0 < calibration < horizon:
+        raise SpecError(
+            f"calibration={calibration} rows hold no horizon of {horizon}; keep at least that many apart, or a share"
+        )
+
+
+def _check_highway(strategy: Strategy, context: int) -> None:
+    highway = getattr(strategy, "highway", 0)
+    if highway > context:
+        raise SpecError(f"a highway of {highway} steps is longer than the context of {context}; shorten it")
+
+
+def _thinned(windows: Windows, most: int) -> Windows:
+    """Keep so many windows at most, evenly spread: what scores them costs less than an epoch."""
+    if len(windows) <= most:
         return windows
-    return windows.subset(np.linspace(0, len(windows) - 1, _VALIDATION_WINDOWS).astype(np.int64))
+    return windows.subset(np.linspace(0, len(windows) - 1, most).astype(np.int64))

@@ -20,7 +20,7 @@ from tidegate.kernels import dispatch
 if TYPE_CHECKING:
     from tidegate.kernels.ops import Cell
 
-__all__ = ["Packable", "pack", "packed", "packed_weights", "run_packed"]
+__all__ = ["Packable", "pack", "packed", "packed_context", "packed_weights", "run_packed"]
 
 _ACTIVE: contextvars.ContextVar[Mapping[Any, Sequence[Tensor]] | None] = contextvars.ContextVar("packed", default=None)
 
@@ -63,12 +63,39 @@ def packed(module: HasModules) -> Iterator[None]:
     >>> with packed(layer), torch.inference_mode():
     ...     outputs = [layer(x)[0] for _ in range(3)]
     """
-    found = {layer: weights for layer in module.modules() if isinstance(layer, Packable) and (weights := layer.pack())}
-    token = _ACTIVE.set({**(_ACTIVE.get() or {}), **found})
+    token = _ACTIVE.set({**(_ACTIVE.get() or {}), **_packed_layers(module)})
     try:
         yield
     finally:
         _ACTIVE.reset(token)
+
+
+def packed_context(module: HasModules) -> contextvars.Context:
+    """Pack as `packed` does, for calls that are made by ``run`` of the context that is given back.
+
+    It serves an object that lives on, and is asked again and again from places that know nothing of each other. The
+    weights are let go with the context.
+
+    Parameters
+    ----------
+    module
+        A layer or a network that holds some.
+
+    Examples
+    --------
+    >>> from tidegate import nn
+    >>> layer, x = nn.LSTM(1, 50, batch_first=True).eval(), torch.zeros(1, 20, 1)
+    >>> context = packed_context(layer)
+    >>> with torch.inference_mode():
+    ...     output, _ = context.run(layer, x)
+    """
+    context = contextvars.copy_context()
+    context.run(_ACTIVE.set, _packed_layers(module))
+    return context
+
+
+def _packed_layers(module: HasModules) -> dict[Any, Sequence[Tensor]]:
+    return {layer: weights for layer in module.modules() if isinstance(layer, Packable) and (weights := layer.pack())}
 
 
 def packed_weights(layer: Any) -> Sequence[Tensor] | None:

@@ -38,9 +38,19 @@ class WindowScale:
         safe = torch.where(observed, wide(values), 1.0)  # 1 lies in the domain of every transform
         return torch.where(observed, (self.transform.forward(safe) - self.loc) / self.scale, 0.0)
 
+    def encode_all(self, values: Tensor) -> Tensor:
+        """Scale ``values`` [batch, time, target], or [batch, time, target, …] of several numbers each; NaN stays."""
+        loc, scale = self._beside(values)
+        return (self.transform.forward(wide(values)) - loc) / scale
+
     def decode(self, scaled: Tensor) -> Tensor:
-        """Undo the scaling of ``scaled`` [batch, time, target]; the result is `wide`, in the units of the input."""
-        return self.transform.inverse(wide(scaled) * self.scale + self.loc)
+        """Undo the scaling; shapes as of `encode_all`. The result is `wide`, in the units of the input."""
+        loc, scale = self._beside(scaled)
+        return self.transform.inverse(wide(scaled) * scale + loc)
+
+    def _beside(self, values: Tensor) -> tuple[Tensor, Tensor]:
+        more = (1,) * (values.ndim - self.loc.ndim)
+        return self.loc.reshape(*self.loc.shape, *more), self.scale.reshape(*self.scale.shape, *more)
 
 
 class WindowScaling(nn.Module):
@@ -80,6 +90,7 @@ class WindowScaling(nn.Module):
         safe = torch.where(observed, wide(values), 1.0)
         transformed = torch.where(observed, self.transform.forward(safe), 0.0)
         loc, scale = self._measure(transformed, observed)
+        loc = self._centre(transformed, observed, otherwise=loc)
         magnitude = transformed.abs().sum(1, keepdim=True) / _count(observed)
         floor = torch.where(magnitude > 0, magnitude * _CONSTANT, 1.0)
         return WindowScale(
@@ -100,6 +111,8 @@ class WindowScaling(nn.Module):
             low, middle, high = (torch.nanquantile(masked, q, dim=1, keepdim=True) for q in (0.25, 0.5, 0.75))
             return middle.nan_to_num(0.0), (high - low).nan_to_num(1.0)
         mean = x.sum(1, keepdim=True) / _count(observed)
+        if method == "centred":
+            return mean, torch.ones_like(mean)
         if method == "mean":
             return torch.zeros_like(mean), x.abs().sum(1, keepdim=True) / _count(observed)
         deviation = torch.where(observed, x - mean, 0.0)
@@ -107,6 +120,15 @@ class WindowScaling(nn.Module):
         if method == "standard":
             return mean, std
         return mean, self._difference(x, observed, otherwise=std)
+
+    def _centre(self, x: Tensor, observed: Tensor, *, otherwise: Tensor) -> Tensor:
+        """Give the loc where the spec moves it; a last season without any value leaves it where it is."""
+        if self.spec.centre == "window":
+            return otherwise
+        if self.spec.centre == "last":
+            return torch.where(observed.any(1, keepdim=True), _last_observed(x, observed), otherwise)
+        mean, seen = _season_mean(x, observed, self.season, back=0)
+        return torch.where(seen, mean, otherwise)
 
     def _difference(self, x: Tensor, observed: Tensor, *, otherwise: Tensor) -> Tensor:
         lag = self.season
@@ -128,9 +150,19 @@ class WindowScaling(nn.Module):
         last = _last_observed(scaled, observed)
         if self.spec.output == "last":
             return last.expand(-1, steps, -1)
-        return _last_season(scaled, observed, self.season, fallback=last).repeat(1, -(-steps // self.season), 1)[
-            :, :steps
-        ]
+        if self.spec.output == "trend":
+            ahead = torch.arange(1, steps + 1, device=scaled.device, dtype=scaled.dtype).view(1, -1, 1)
+            return last + ahead * _slope(scaled, observed, last)
+        season = _last_season(scaled, observed, self.season, fallback=last).repeat(1, -(-steps // self.season), 1)
+        if self.spec.output == "level_season":
+            season = season + self._growth(scaled, observed)
+        return season[:, :steps]
+
+    def _growth(self, scaled: Tensor, observed: Tensor) -> Tensor:
+        """Give how far the mean of the last season lies from that of the one before, 0 where one is not observed."""
+        now, seen = _season_mean(scaled, observed, self.season, back=0)
+        before, seen_before = _season_mean(scaled, observed, self.season, back=1)
+        return torch.where(seen & seen_before, now - before, 0.0)
 
 
 def wide(values: Tensor) -> Tensor:
@@ -146,6 +178,24 @@ def _last_observed(scaled: Tensor, observed: Tensor) -> Tensor:
     steps = torch.arange(scaled.shape[1], device=scaled.device).view(1, -1, 1)
     last = torch.where(observed, steps, 0).amax(1, keepdim=True)
     return scaled.gather(1, last)  # an unobserved window holds 0 at step 0 as everywhere
+
+
+def _slope(scaled: Tensor, observed: Tensor, last: Tensor) -> Tensor:
+    """Give the change per step from the first to the last observed value, [batch, 1, target]; 0 where there is one."""
+    steps = torch.arange(scaled.shape[1], device=scaled.device).view(1, -1, 1)
+    end = torch.where(observed, steps, -1).amax(1, keepdim=True)
+    begin = torch.where(observed, steps, scaled.shape[1] - 1).amin(1, keepdim=True)
+    apart = end - begin
+    return torch.where(apart > 0, (last - scaled.gather(1, begin)) / apart.clamp_min(1), 0.0)
+
+
+def _season_mean(scaled: Tensor, observed: Tensor, season: int, *, back: int) -> tuple[Tensor, Tensor]:
+    """Give the mean of the last season, or of one before it, and whether anything of it was observed."""
+    stop = scaled.shape[1] - back * season
+    part = slice(max(stop - season, 0), max(stop, 0))
+    seen = observed[:, part]
+    total = torch.where(seen, scaled[:, part], 0.0).sum(1, keepdim=True)
+    return total / _count(seen), seen.any(1, keepdim=True)
 
 
 def _last_season(scaled: Tensor, observed: Tensor, season: int, *, fallback: Tensor) -> Tensor:

@@ -7,11 +7,12 @@ import dataclasses
 from tidegate.errors import SpecError
 from tidegate.specs import checks
 
-__all__ = ["LOCATIONS", "METHODS", "TRANSFORMS", "Scaling"]
+__all__ = ["CENTRES", "LOCATIONS", "METHODS", "TRANSFORMS", "Scaling"]
 
 TRANSFORMS = ("identity", "log", "log1p", "boxcox")
-METHODS = ("standard", "minmax", "robust", "mean", "difference", "none")
-LOCATIONS = ("centre", "last", "season")
+METHODS = ("standard", "minmax", "robust", "mean", "difference", "centred", "none")
+CENTRES = ("window", "season", "last")
+LOCATIONS = ("centre", "last", "season", "level_season", "trend")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -31,21 +32,34 @@ class Scaling:
     method
         ``loc`` and ``scale`` of a window: ``"standard"`` (mean, standard deviation), ``"minmax"`` (minimum, range),
         ``"robust"`` (median, interquartile range), ``"mean"`` (0, mean magnitude), ``"difference"`` (mean, mean
-        magnitude of the seasonal difference, MASE's scale) or ``"none"`` (0, 1).
+        magnitude of the seasonal difference, MASE's scale), ``"centred"`` (mean, 1) or ``"none"`` (0, 1).
     output
-        What an output is measured from: ``"centre"`` (the ``loc`` above), ``"last"`` (the last observed value) or
-        ``"season"`` (the value a season before: the last observed season, repeated).
+        What an output is measured from: ``"centre"`` (the ``loc`` above), ``"last"`` (the last observed value),
+        ``"season"`` (the value a season before: the last observed season, repeated), ``"level_season"`` (the same,
+        moved by how far the last season's mean lies from that of the season before) or ``"trend"`` (the line from
+        the first to the last observed value, gone on).
+    centre
+        What ``loc`` is for methods with a mean or median: ``"window"`` (that of the whole context), ``"season"`` (the
+        mean of the last season: where the level moves, the network sees values near 0 all the same) or ``"last"``
+        (the last observed value).
     """
 
     transform: str = "identity"
     power: float | None = None
     method: str = "standard"
     output: str = "last"
+    centre: str = "window"
 
     def __post_init__(self) -> None:
         checks.one_of("transform", self.transform, TRANSFORMS)
         checks.one_of("method", self.method, METHODS)
         checks.one_of("output", self.output, LOCATIONS)
+        checks.one_of("centre", self.centre, CENTRES)
+        if self.centre != "window" and self.method in ("minmax", "mean", "none"):
+            raise SpecError(
+                f"centre={self.centre!r} moves the loc of a window, and method={self.method!r} has one of its own; "
+                "take 'standard', 'robust', 'difference' or 'centred', or centre='window'"
+            )
         if self.power is not None:
             checks.number("power", self.power)
             if self.transform != "boxcox":

@@ -31,6 +31,9 @@ class Smoothing:
     highway
         Past steps that also reach the outputs through a linear map of their own (LSTNet's autoregressive highway, Lai
         et al., 2018), without their seasons and relative to the last level; 0 for none.
+    experts, dropout
+        As of `Direct`: linear maps of the highway, and the share of what was read that training hides from the output
+        layer.
     per_series
         Learn corrections of each series to the shared coefficients, and to the seasonal profiles that smoothing
         starts from; their number grows with the number of series. A series never seen in training gets the mean
@@ -45,6 +48,8 @@ class Smoothing:
     seasons: tuple[int, ...] | None = None
     segment: int | None = None
     highway: int = 0
+    experts: int = 1
+    dropout: float = 0.0
     per_series: bool = True
     alpha: float = 0.1
     gamma: float = 0.3
@@ -60,6 +65,10 @@ class Smoothing:
         if self.segment is not None:
             checks.whole("segment", self.segment)
         checks.whole("highway", self.highway, least=0)
+        checks.whole("experts", self.experts)
+        if self.experts > 1 and not self.highway:
+            raise SpecError(f"experts={self.experts} are linear maps of a highway, and highway is 0; give it steps")
+        checks.probability("dropout", self.dropout)
         checks.flag("per_series", self.per_series)
         for name in ("alpha", "gamma"):
             value = getattr(self, name)

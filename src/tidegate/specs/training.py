@@ -7,6 +7,7 @@ import dataclasses
 from tidegate.errors import SpecError
 from tidegate.specs import checks
 from tidegate.specs.base import from_dict
+from tidegate.specs.sampling import Sampling
 
 __all__ = ["OPTIMIZERS", "PRECISIONS", "SCHEDULES", "Optimizer", "Training"]
 
@@ -75,6 +76,8 @@ class Training:
     precision
         ``"float32"``, ``"bfloat16"``, ``"float16"`` (CUDA only), or ``"auto"``: bfloat16 on a CUDA device that has
         it, else float16 on CUDA, else float32.
+    sampling
+        How often each window of a table is drawn; only estimators have windows to choose from.
     """
 
     epochs: int | None = None
@@ -89,6 +92,7 @@ class Training:
     clip_value: float | None = None
     accumulate: int = 1
     precision: str = "float32"
+    sampling: Sampling = Sampling()  # noqa: RUF009 - frozen
 
     def __post_init__(self) -> None:
         for name in ("epochs", "max_steps", "patience"):
@@ -107,3 +111,7 @@ class Training:
             if getattr(self, name) is not None:
                 checks.at_least(name, getattr(self, name), 0, exclusive=True)
         checks.one_of("precision", self.precision, PRECISIONS)
+        if isinstance(self.sampling, dict):  # from JSON
+            object.__setattr__(self, "sampling", from_dict(Sampling, self.sampling))
+        if not isinstance(self.sampling, Sampling):
+            raise SpecError(f"sampling must be a Sampling(…); got {self.sampling!r}")

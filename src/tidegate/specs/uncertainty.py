@@ -26,6 +26,10 @@ class Uncertainty:
     loss
         What a point is trained by, on scaled values: ``"mae"``, ``"mse"`` or ``"huber"``. The other heads have a loss
         of their own.
+    unscaled
+        How much an error in the (transformed) units of the data counts beside the same error in the scaled units of
+        its window: a window of scale s counts 1 + ``unscaled`` · s. 0 counts scaled errors alone, as MASE does; on
+        logarithms, where s is relative, more than 0 also counts relative errors, as sMAPE does.
     quantiles
         Probabilities that a head of quantiles learns: increasing, strictly between 0 and 1, 0.5 and others on both
         sides of it among them. Other probabilities are interpolated.
@@ -40,6 +44,7 @@ class Uncertainty:
 
     head: str = "point"
     loss: str = "mae"
+    unscaled: float = 0.0
     quantiles: tuple[float, ...] = (0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975)
     calibration: float | int = 0.0
     refit: bool = False
@@ -47,6 +52,7 @@ class Uncertainty:
     def __post_init__(self) -> None:
         checks.one_of("head", self.head, HEADS)
         checks.one_of("loss", self.loss, LOSSES)
+        checks.at_least("unscaled", self.unscaled, 0)
         object.__setattr__(self, "quantiles", _probabilities(self.quantiles))
         if hasattr(self.calibration, "__index__"):  # rows; a bool, which has it too, is refused
             checks.whole("calibration", self.calibration, least=0)

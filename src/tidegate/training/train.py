@@ -106,6 +106,8 @@ def train(
     (3.0, 1.0)
     """
     training = _settle(training, epochs, batch_size)
+    if not training.sampling.uniform:
+        raise SpecError("training.sampling chooses among the windows of a table's series; arrays have none to tell")
     if validation_split and validation_data is not None:
         raise SpecError("validation_split and validation_data are two ways to say the same; give one")
     if validation_split:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import abc
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from tidegate.forecast.context import Context
 
-__all__ = ["Highway", "Strategy", "in_segments", "last_output", "quiet_linear"]
+__all__ = ["CarriedStrategy", "Highway", "Strategy", "in_segments", "last_output", "quiet_linear", "repeated_state"]
 
 
 class Strategy(nn.Module, abc.ABC):
@@ -19,6 +20,9 @@ class Strategy(nn.Module, abc.ABC):
     is measured from (`tidegate.nn.scaling.WindowScaling.origin`) is added here, through the head, so that a strategy
     gives whole forecasts.
     """
+
+    #: Whether what was read can be carried on step by step: `CarriedStrategy` has the means.
+    carries: bool = False
 
     @abc.abstractmethod
     def forward(self, context: Context) -> Tensor:
@@ -32,31 +36,65 @@ class Strategy(nn.Module, abc.ABC):
         return self.forward(context)
 
 
-class Highway(nn.Module):
-    """A linear map from the last steps to the horizon, the same for each target (Lai et al., 2018; LSTNet).
+class CarriedStrategy(Strategy):
+    """A strategy that reads first and forecasts then, so that a state can be carried on between the two."""
 
-    Its weights begin at 0, so that training starts without it.
+    @abc.abstractmethod
+    def read(self, context: Context, state: Any = None) -> tuple[Tensor, Any]:
+        """Read a context.
+
+        Parameters
+        ----------
+        context
+            All of it is read; with a ``state`` its last step alone.
+        state
+            What an earlier call gave.
+
+        Returns
+        -------
+        output, state
+            The network's output ``[batch, time, feature]``, and its state, to be handed back.
+        """
+
+    @abc.abstractmethod
+    def made(self, output: Tensor, state: Any, context: Context) -> Tensor:
+        """Forecast from what `read` gave; as `forward`."""
+
+    def forward(self, context: Context) -> Tensor:
+        """Forecast; see `Strategy.forward`."""
+        return self.made(*self.read(context), context)
+
+
+class Highway(nn.Module):
+    """Linear maps from the last steps to the horizon, the same for each target (Lai et al., 2018; LSTNet).
+
+    With several maps a gate mixes them by what the network has read (Jacobs et al., 1991): series of different kinds
+    go by different maps. The maps begin at 0, so that training starts without them.
 
     Parameters
     ----------
     steps, horizon
         How many past steps it reads, and how many it gives.
-    size
-        Numbers of the head for each step.
+    experts
+        Linear maps.
+    state
+        Features of what the network has read; only a gate needs them.
     """
 
-    def __init__(self, steps: int, horizon: int, size: int) -> None:
+    def __init__(self, steps: int, horizon: int, *, experts: int = 1, state: int = 0) -> None:
         super().__init__()
-        self.steps, self.horizon, self.size = steps, horizon, size
-        self.linear = nn.Linear(steps, horizon * size)
-        nn.init.zeros_(self.linear.weight)
-        nn.init.zeros_(self.linear.bias)
+        self.steps, self.horizon, self.experts = steps, horizon, experts
+        self.linear = nn.Linear(steps, horizon * experts, bias=False)
+        self.gate = nn.Linear(state, experts) if experts > 1 else None
+        nn.init.zeros_(self.linear.weight)  # the gate, drawn at random, tells the maps apart from the first step on
 
-    def forward(self, values: Tensor) -> Tensor:
-        """Map ``values`` ``[batch, context, target]`` to ``[batch, horizon, target, size]``."""
-        batch, _, targets = values.shape
+    def forward(self, values: Tensor, state: Tensor | None = None) -> Tensor:
+        """Map ``values`` ``[batch, context, target]``, 0 where unobserved, to ``[batch, horizon, target]``."""
         recent = values[:, -self.steps :].transpose(1, 2).to(self.linear.weight.dtype)  # [batch, target, steps]
-        made: Tensor = self.linear(recent).view(batch, targets, self.horizon, self.size)
+        made: Tensor = self.linear(recent)
+        if self.gate is not None:
+            shares = self.gate(state).softmax(-1)  # [batch, expert]
+            made = torch.einsum("btke,be->btk", made.unflatten(-1, (self.horizon, self.experts)), shares)
         return made.transpose(1, 2)
 
 
@@ -75,6 +113,13 @@ def last_output(output: Tensor, *, bidirectional: bool) -> Tensor:
         return output[:, -1]
     ahead, back = output.chunk(2, dim=-1)
     return torch.cat([ahead[:, -1], back[:, 0]], dim=-1)
+
+
+def repeated_state(state: Any, count: int) -> Any:
+    """Repeat each row of a network's state ``[layer, batch, …]``: [layer, batch · count, …]; whatever its nesting."""
+    if isinstance(state, Tensor):
+        return state.repeat_interleave(count, dim=1)
+    return tuple(repeated_state(part, count) for part in state)
 
 
 def quiet_linear(inputs: int, outputs: int) -> nn.Linear:

@@ -1,0 +1,147 @@
+"""The networks of a forecaster as one module: members, their median, and its calibration."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from tidegate.data import Batch
+from tidegate.errors import ShapeError
+from tidegate.forecast.network import Design, ForecastNetwork
+from tidegate.nn.calibration import Calibration
+from tidegate.nn.scaling import WindowScale
+from tidegate.training import Outcome
+from tidegate.training.losses import Loss, reduce_loss
+
+__all__ = ["EnsembleObjective", "ForecastEnsemble", "check_shapes"]
+
+
+class ForecastEnsemble(nn.Module):
+    """One or several networks on the same windows; the forecast is their median.
+
+    Members that differ in their context read the end of the windows, which are as long as the longest needs. They
+    are trained together: windows are cut once, and one optimiser step serves all.
+
+    Parameters
+    ----------
+    designs
+        One a member.
+    calibration
+        Corrects quantiles; ``None`` leaves them as the heads give them. Its units are the scaled units of the first
+        member.
+
+    Notes
+    -----
+    Quantiles are combined as quantiles are: the median over members of each (Vincent, 1912), then sorted.
+    """
+
+    def __init__(self, designs: Iterable[Design], calibration: Calibration | None = None) -> None:
+        super().__init__()
+        self.members = nn.ModuleList(ForecastNetwork(design) for design in designs)
+        self.calibration = calibration
+
+    @property
+    def networks(self) -> list[ForecastNetwork]:
+        """The members, typed."""
+        return [member for member in self.members if isinstance(member, ForecastNetwork)]
+
+    @property
+    def needs_calibration(self) -> bool:
+        """Whether the heads have no spread of their own."""
+        return any(network.meaning.needs_calibration for network in self.networks)
+
+    def forward(self, batch: Batch[Tensor]) -> Tensor:
+        """Give the point forecast, ``[batch, horizon, target]`` in the units of the data."""
+        return _median([network(batch) for network in self.networks])
+
+    def quantiles(
+        self, batch: Batch[Tensor], probabilities: Tensor, generator: torch.Generator | None = None
+    ) -> Tensor:
+        """Give quantiles that do not cross, ``[batch, horizon, target, q]``, in the units of the data.
+
+        Parameters
+        ----------
+        batch
+            Windows to forecast from.
+        probabilities
+            ``[q]``, ascending.
+        generator
+            Of the paths that recursive networks draw.
+        """
+        found = self.uncalibrated(batch, probabilities, generator)
+        if self.calibration is None:
+            return found
+        scale = self.scale(batch)
+        centre = scale.encode_all(self(batch))
+        corrected = self.calibration(centre, scale.encode_all(found), probabilities)
+        return scale.decode(corrected)
+
+    def uncalibrated(self, batch: Batch[Tensor], probabilities: Tensor, generator: torch.Generator | None) -> Tensor:
+        """Give the quantiles as the heads see them; shaped as `quantiles`."""
+        found = _median([network.quantiles(batch, probabilities, generator) for network in self.networks])
+        return found.sort(dim=-1).values
+
+    def scale(self, batch: Batch[Tensor]) -> WindowScale:
+        """Measure the windows as the first member does, each target by itself."""
+        assert batch.observed is not None
+        first = self.networks[0]
+        context = first.design.context
+        return first.scaling(batch.values[:, -context:], batch.observed[:, -context:])
+
+
+class EnsembleObjective:
+    """The mean of the members' losses on a batch of windows; missing targets do not count."""
+
+    def __call__(self, module: nn.Module, batch: Batch[Tensor]) -> Outcome:
+        """Compare forecasts with targets in the scaled units of each window."""
+        if not isinstance(module, ForecastEnsemble):
+            raise TypeError(f"expected a ForecastEnsemble, got {type(module).__name__}")
+        losses: list[Tensor] = []
+        weight: float | Tensor = 0.0
+        for network in module.networks:
+            raw, target, observed, scale = network.compare(batch)
+            each = batch.weight
+            if each is not None and network.design.independent:
+                each = each.repeat(network.design.targets, *[1] * (each.ndim - 1))
+
+            def element(
+                output: Tensor, truth: Tensor, network: ForecastNetwork = network, scale: Any = scale
+            ) -> Tensor:
+                return network.meaning.loss(output, truth, scale.scale)
+
+            loss, weight = reduce_loss(element, raw, target, observed, each)
+            losses.append(loss)
+        return Outcome(torch.stack(losses).mean(), weight)
+
+
+def _measured(network: ForecastNetwork, scale: Tensor) -> Loss:
+    """Give the loss of a network's head on windows of this ``scale`` [batch, 1, target], one number an element."""
+    unscaled = network.design.uncertainty.unscaled
+    counts = 1 + unscaled * scale if unscaled else None
+
+    def loss(output: Tensor, target: Tensor) -> Tensor:
+        elements = network.meaning.loss(output, target, scale)
+        return elements if counts is None else elements * (counts / counts.mean())
+
+    return loss
+
+
+def check_shapes(network: nn.Module, arrays: Mapping[str, Any]) -> None:
+    """Hold ``arrays`` against a network, which may lie on the meta device. Raises `ShapeError`."""
+    for name, tensor in network.state_dict().items():
+        if name not in arrays:
+            raise ShapeError(f"the network described has a tensor {name!r}, which is absent")
+        if tuple(arrays[name].shape) != tuple(tensor.shape):
+            raise ShapeError(f"expected {name!r} of shape {list(tensor.shape)}, got {list(arrays[name].shape)}")
+
+
+def _median(parts: list[Tensor]) -> Tensor:
+    """Give the median over members, of an even number the mean of the middle two."""
+    if len(parts) == 1:
+        return parts[0]
+    ordered = torch.stack(parts).sort(dim=0).values
+    middle = len(parts) // 2
+    return ordered[middle] if len(parts) % 2 else (ordered[middle - 1] + ordered[middle]) / 2

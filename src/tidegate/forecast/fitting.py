@@ -1,0 +1,168 @@
+"""From a plan to trained, calibrated networks."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from tidegate._core.seeds import derive_seed, seeded
+from tidegate.data import Batch, Batches, IntArray, SeriesTable, Windows
+from tidegate.forecast.answers import Answers, series_codes
+from tidegate.forecast.ensemble import EnsembleObjective, ForecastEnsemble
+from tidegate.forecast.network import Design
+from tidegate.forecast.plan import Plan
+from tidegate.forecast.sampling import chances
+from tidegate.forecast.settled import Settled
+from tidegate.nn.calibration import PROBABILITIES, Calibration, fit_calibration
+from tidegate.specs import Training
+from tidegate.training import Callback, History, fit
+
+__all__ = ["build_ensemble", "calibrated", "fine_tuned", "train", "train_again"]
+
+_MOST_STEPS = 1_000  # by default; few windows get fewer, before a network knows them by heart
+_LEAST_STEPS = 100
+
+
+def build_ensemble(designs: Sequence[Design], plan: Plan, seed: int, device: torch.device) -> ForecastEnsemble:
+    """Build the networks with weights drawn from ``seed``; covariates are measured on the rows that may train."""
+    with seeded(derive_seed(seed, "weights")):
+        ensemble = ForecastEnsemble(designs)
+    for network in ensemble.networks:
+        network.covariates.fit(plan.rows)
+    return ensemble.to(device)
+
+
+def train(
+    ensemble: ForecastEnsemble,
+    windows: Windows,
+    validation: Windows | None,
+    training: Training,
+    *,
+    seed: int,
+    callbacks: Sequence[Callback] = (),
+    codes: IntArray | None = None,
+) -> History:
+    """Train all members together; ``codes`` number the series ``[series]`` where the table's own order does not."""
+    if training.epochs is None and training.max_steps is None:
+        training = dataclasses.replace(training, max_steps=min(_MOST_STEPS, _LEAST_STEPS + len(windows)))
+    batches = Batches(
+        windows if codes is None else _Numbered(windows, codes),
+        training.batch_size,
+        shuffle=True,
+        seed=derive_seed(seed, "batches"),
+        chances=chances(windows, training.sampling),
+    )
+    held = None if validation is None else Batches(validation, max(training.batch_size, 256))
+    with seeded(derive_seed(seed, "training")):
+        return fit(ensemble, batches, EnsembleObjective(), training=training, validation=held, callbacks=callbacks)
+
+
+def train_again(
+    designs: Sequence[Design],
+    plan: Plan,
+    training: Training,
+    *,
+    seed: int,
+    device: torch.device,
+    first: History,
+    calibration: Calibration | None,
+    callbacks: Sequence[Callback] = (),
+) -> tuple[ForecastEnsemble, History]:
+    """Train on all rows for as many steps as the first training made, and keep that training's calibration."""
+    everything = Windows.sliding(
+        plan.table,
+        context=plan.context,
+        horizon=plan.train.horizon,
+        least_context=plan.least,
+        codes=plan.train.codes,
+    )
+    ensemble = build_ensemble(designs, plan, seed, device)
+    again = dataclasses.replace(training, epochs=None, max_steps=max(first.steps, 1), patience=None)
+    history = train(ensemble, everything, None, again, seed=seed, callbacks=callbacks)
+    ensemble.calibration = calibration
+    return ensemble, history
+
+
+def fine_tuned(
+    ensemble: ForecastEnsemble,
+    settled: Settled,
+    table: SeriesTable,
+    *,
+    horizon: int,
+    start: IntArray | None,
+    training: Training,
+    seed: int,
+    callbacks: Sequence[Callback] = (),
+) -> tuple[ForecastEnsemble, History]:
+    """Train a copy of the networks further, on windows whose targets lie at ``start`` of each series or after."""
+    windows = Windows.sliding(
+        table,
+        context=settled.context,
+        horizon=horizon,
+        start=start,
+        least_context=settled.least,
+        codes=table.category_codes(settled.vocabularies),
+    )
+    tuned = copy.deepcopy(ensemble)  # a training that fails leaves the model as it was
+    history = train(
+        tuned,
+        windows,
+        None,
+        training,
+        seed=derive_seed(seed, "fine_tune"),
+        callbacks=callbacks,
+        codes=series_codes(settled.ids, table),
+    )
+    return tuned.eval(), history
+
+
+def calibrated(
+    ensemble: ForecastEnsemble, settled: Settled, windows: Windows, seed: int
+) -> tuple[Calibration, tuple[str, ...]]:
+    """Compare forecasts with what came on windows kept apart: factors for each step of the horizon.
+
+    Returns
+    -------
+    calibration, notes
+        The factors, and where windows were too few for a step of its own.
+    """
+    answers = Answers(network=ensemble.eval(), settled=settled, table=windows.table, horizon=windows.horizon, seed=seed)
+    device = next(ensemble.parameters()).device
+    generator = torch.Generator(device=device).manual_seed(seed)
+    grid = torch.tensor(PROBABILITIES, dtype=torch.float64, device=device)
+    parts: list[tuple[torch.Tensor, ...]] = []
+    with torch.inference_mode():
+        for batch in answers.batches(windows, min(256, answers.quantile_chunk)):
+            assert batch.target is not None
+            assert batch.target_observed is not None
+            scale = ensemble.scale(batch)
+            parts.append(
+                (
+                    scale.encode_all(ensemble(batch)),
+                    scale.encode_all(ensemble.uncalibrated(batch, grid, generator)),
+                    scale.encode(batch.target, batch.target_observed),
+                    batch.target_observed,
+                )
+            )
+    centre, quantiles, target, observed = (torch.cat(column) for column in zip(*parts, strict=True))
+    calibration, notes = fit_calibration(centre, quantiles, target, observed)
+    return calibration.to(device), tuple(notes)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Numbered:
+    """Windows whose series bear the numbers of an earlier training, −1 where they were not in it."""
+
+    windows: Windows
+    codes: IntArray
+
+    def __len__(self) -> int:
+        return len(self.windows)
+
+    def batch(self, indices: IntArray) -> Batch[np.ndarray]:
+        batch = self.windows.batch(indices)
+        return dataclasses.replace(batch, series=self.codes[self.windows.series[indices]])

@@ -1,0 +1,115 @@
+"""All steps of a horizon at once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from tidegate.forecast.context import Context, Sizes
+from tidegate.forecast.strategies.base import CarriedStrategy, Highway, in_segments, last_output, quiet_linear
+from tidegate.nn import build_network
+from tidegate.nn.heads import Head
+from tidegate.nn.network import Network
+from tidegate.nn.scaling import WindowScaling, wide
+from tidegate.specs import Direct
+
+__all__ = ["DirectStrategy", "StepwiseHead"]
+
+_STATE = 16  # numbers that the last output hands to each step, where steps have covariates of their own
+
+
+class DirectStrategy(CarriedStrategy):
+    """All steps at once: the network's last output, through one linear row for each step and variable.
+
+    A step's loss therefore reaches no other step's output; the steps share only the recurrent network. With a
+    segment of several steps the network reads that many at once (Lin et al., 2023): a day of hours is one step of
+    the recurrence, and a context of weeks a short sequence. Where covariates are known ahead, each step has a small
+    network of its own covariates instead of the linear row (`StepwiseHead`).
+
+    Parameters
+    ----------
+    spec, network
+        The descriptions.
+    scaling, head
+        What an output is measured from, and what it means.
+    sizes
+        Of the windows.
+    """
+
+    shares: Tensor
+
+    def __init__(self, spec: Direct, network: Network, scaling: WindowScaling, head: Head, sizes: Sizes) -> None:
+        super().__init__()
+        self.scaling, self.meaning, self.sizes = scaling, head, sizes
+        self.network = build_network(network, sizes.history * sizes.segment + sizes.static)
+        outputs = sizes.targets * head.size
+        self.head: nn.Module
+        if sizes.known:
+            self.head = StepwiseHead(self.network.output_size, sizes.horizon, sizes.known + sizes.static, outputs)
+        else:
+            self.head = quiet_linear(self.network.output_size, sizes.horizon * outputs)
+        self.dropout = nn.Dropout(spec.dropout)
+        shares = torch.exp(-torch.arange(sizes.horizon) / spec.fade) if spec.fade else torch.ones(sizes.horizon)
+        self.register_buffer("shares", shares.view(1, -1, 1, 1), persistent=False)
+        self.faded = spec.fade is not None
+        self.carries = self.network.streams and sizes.segment == 1
+        self.highway = None
+        if spec.highway:
+            self.highway = Highway(spec.highway, sizes.horizon, experts=spec.experts, state=self.network.output_size)
+
+    def read(self, context: Context, state: Any = None) -> tuple[Tensor, Any]:
+        """Read; see `CarriedStrategy.read`."""
+        history = context.history(next(self.parameters()).dtype, lags=self.sizes.lags)
+        if state is not None:
+            history = history[:, -1:]
+        output, state = self.network(in_segments(history, self.sizes.segment, context.static), state)
+        return output, state
+
+    def made(self, output: Tensor, state: Any, context: Context) -> Tensor:  # noqa: ARG002 - the output says it all
+        """Forecast; see `CarriedStrategy.made`."""
+        sizes = self.sizes
+        last = last_output(output, bidirectional=self.network.bidirectional)
+        read = self.dropout(last)
+        made = self.head(read, context) if isinstance(self.head, StepwiseHead) else self.head(read)
+        made = made.view(len(last), sizes.horizon, sizes.targets, self.meaning.size)
+        if self.faded:
+            made = made * self.shares
+        origin = self.scaling.origin(context.values, context.observed, sizes.horizon)
+        if self.highway is not None:
+            origin = origin + wide(self.highway(context.values, last))
+        return self.meaning.shifted(wide(made), origin)
+
+
+class StepwiseHead(nn.Module):
+    """A small network for each step: what was read, and the covariates of that step (Wen et al., 2017).
+
+    Parameters
+    ----------
+    inputs
+        Features of what was read.
+    horizon
+        Steps.
+    covariates
+        Known covariates of a step, and the static ones.
+    outputs
+        Numbers for each step.
+    """
+
+    def __init__(self, inputs: int, horizon: int, covariates: int, outputs: int) -> None:
+        super().__init__()
+        self.horizon = horizon
+        self.spread = nn.Linear(inputs, horizon * _STATE)
+        self.hidden = nn.Linear(_STATE + covariates, 2 * _STATE)
+        self.output = quiet_linear(_STATE + 2 * _STATE, outputs)
+
+    def forward(self, last: Tensor, context: Context) -> Tensor:
+        """Give ``[batch, horizon, outputs]`` of what was read ``[batch, feature]``."""
+        state = self.spread(last).view(len(last), self.horizon, _STATE)
+        parts = [state, context.future(last.dtype)]
+        if context.static is not None:
+            parts.append(context.static.to(last.dtype).unsqueeze(1).expand(-1, self.horizon, -1))
+        hidden = torch.relu(self.hidden(torch.cat([part for part in parts if part is not None], dim=-1)))
+        made: Tensor = self.output(torch.cat([state, hidden], dim=-1))
+        return made
