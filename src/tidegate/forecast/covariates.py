@@ -80,7 +80,8 @@ class CovariateInputs(nn.Module):
         for name in ("past", "known", "static"):
             count = len(getattr(shapes, name))
             if count:
-                self.register_buffer(f"{name}_mean", torch.zeros(count))  # float32, which every device has
+                # Every device has float32; of a mean far from 0 the second row holds what the first has no digits for.
+                self.register_buffer(f"{name}_mean", torch.zeros(2, count))
                 self.register_buffer(f"{name}_spread", torch.ones(count))
         self.embeddings = nn.ModuleList(
             nn.Embedding(count + 1, _embedding_size(count), padding_idx=0) for count in shapes.categories
@@ -95,7 +96,9 @@ class CovariateInputs(nn.Module):
                 if not seen.size:
                     continue
                 spread = float(seen.std())
-                getattr(self, f"{name}_mean")[column] = float(seen.mean())
+                mean = seen.mean()
+                coarse = np.float32(mean)
+                getattr(self, f"{name}_mean")[:, column] = torch.tensor([coarse, mean - coarse])
                 getattr(self, f"{name}_spread")[column] = spread if spread > _ROUNDING * np.abs(seen).max() else 1.0
 
     def forward(self, batch: Batch[Tensor]) -> Prepared:
@@ -117,7 +120,7 @@ class CovariateInputs(nn.Module):
         assert values is not None, name
         seen = ~values.isnan()
         mean, spread = getattr(self, f"{name}_mean"), getattr(self, f"{name}_spread")
-        scaled = torch.where(seen, (wide(values) - mean) / spread, 0.0).float()
+        scaled = torch.where(seen, (wide(values) - mean[0] - mean[1]) / spread, 0.0).float()
         masks = [seen[..., column : column + 1].float() for column, gaps in enumerate(missing) if gaps]
         return torch.cat([scaled, *masks], dim=-1)
 

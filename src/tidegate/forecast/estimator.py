@@ -11,45 +11,35 @@ import numpy as np
 from tidegate._core.devices import resolve_device
 from tidegate._core.seeds import derive_seed
 from tidegate.data import Future, SeriesTable, Windows, extended, new_starts, read_future, with_time_features
-from tidegate.errors import NotFittedError, SpecError, StateError
+from tidegate.errors import SpecError, StateError
 from tidegate.estimator import Estimator, register
 from tidegate.forecast.answers import Answers
 from tidegate.forecast.backtest import Backtest, Evaluation, backtest_folds, evaluate_windows, fit_folds, make_folds
 from tidegate.forecast.baselines import BASELINES, FloatArray
-from tidegate.forecast.covariates import CovariateShapes
-from tidegate.forecast.fitting import build_ensemble, calibrated, fine_tuned, train, train_again
+from tidegate.forecast.ensemble import ForecastEnsemble
+from tidegate.forecast.fitting import fine_tuned, fit_forecaster
 from tidegate.forecast.frames import forecast_frame, levels_of
 from tidegate.forecast.learned import arrays_of, restored_ensemble, restored_history
-from tidegate.forecast.network import Design
-from tidegate.forecast.plan import Plan, Request, check_options, fit_power, make_plan
+from tidegate.forecast.plan import check_options
+from tidegate.forecast.recipe import Recipe
 from tidegate.forecast.settled import Settled
 from tidegate.forecast.streaming import Stream
 from tidegate.forecast.tables import (
     long_enough,
     of_kinds,
-    pace,
     read_table,
     require_domain,
     require_given_domain,
     require_likeness,
     require_pace,
+    weighted_as,
     without_weights,
 )
-from tidegate.specs import (
-    Columns,
-    Member,
-    Recurrent,
-    Recursive,
-    Scaling,
-    Smoothing,
-    Training,
-    Uncertainty,
-    checks,
-)
+from tidegate.specs import Columns, Member, Recurrent, Recursive, Scaling, Training, Uncertainty, checks
 from tidegate.specs.members import resolve_members
 from tidegate.specs.parts import PARTS, Network, network_parts
 from tidegate.specs.strategies import STRATEGIES, Strategy, resolve_strategy
-from tidegate.training import Callback
+from tidegate.training import Callback, History
 
 if TYPE_CHECKING:
     from narwhals.typing import IntoDataFrame
@@ -202,34 +192,13 @@ class Forecaster(Estimator):
             If the loss becomes NaN or infinite.
         """
         device = resolve_device(self.device)
+        recipe = self._recipe
         table = read_table(data, self.columns)
-        for scaling in self._scalings:
+        for scaling in recipe.scalings:
             require_domain(table, scaling)
-        plan = make_plan(table, self._request(skip_short=skip_short))
-        settled = self._settle(plan)
-        designs = self._designs(settled)
-        ensemble = build_ensemble(designs, plan, self.seed, device)
-        history = train(ensemble, plan.train, plan.validation, self.training, seed=self.seed, callbacks=callbacks)
-        notes: tuple[str, ...] = (*table.notes, *plan.notes)
-        if plan.calibration is not None:
-            seed = derive_seed(self.seed, "calibration")
-            ensemble.calibration, found = calibrated(ensemble, settled, plan.calibration, seed)
-            settled = dataclasses.replace(settled, calibrated=ensemble.calibration.probabilities.numel())
-            notes = (*notes, *found)
-            if self.uncertainty.refit:
-                ensemble, history = train_again(
-                    designs,
-                    plan,
-                    self.training,
-                    seed=self.seed,
-                    device=device,
-                    first=history,
-                    calibration=ensemble.calibration,
-                    callbacks=callbacks,
-                )
-        self.network_, self.settled_, self.history_ = ensemble.eval(), settled, history
+        fitted = fit_forecaster(recipe, table, skip_short=skip_short, device=device, callbacks=callbacks)
+        self._take(fitted.network, fitted.settled, fitted.history, fitted.notes)
         vars(self).pop("recent_", None)  # rows of another model
-        self.notes_ = notes
         return self
 
     def predict(
@@ -472,7 +441,7 @@ class Forecaster(Estimator):
         self._require_fitted("fine_tune")
         checks.whole("max_steps", max_steps)
         newer, recent = self._likened(rows, weighted=True), getattr(self, "recent_", None)
-        table = newer if recent is None else extended(_weighted_as(recent, newer), newer)
+        table = newer if recent is None else extended(weighted_as(recent, newer), newer)
         require_pace(table, self.settled_.pace)
         rate = self.training.learning_rate / 10 if learning_rate is None else learning_rate
         training = dataclasses.replace(
@@ -491,91 +460,25 @@ class Forecaster(Estimator):
         return self
 
     @property
-    def season_(self) -> int:
-        """Steps of a season, 1 for none."""
-        return self._settled("season_").season
-
-    @property
-    def segment_(self) -> int:
-        """Steps that are read at once."""
-        return self._settled("segment_").segment
-
-    @property
-    def context_(self) -> int:
-        """Steps of a window: what the member with the longest context reads."""
-        return self._settled("context_").context
-
-    @property
-    def least_(self) -> int:
-        """Rows that a series must have to be forecast; what lacks to the context is padded and masked."""
-        return self._settled("least_").least
-
-    @property
-    def columns_(self) -> Columns:
-        """The columns, with targets and frequency."""
-        return self._settled("columns_").columns
-
-    @property
-    def frequency_(self) -> str | int | None:
-        """The distance of two rows."""
-        return self.columns_.frequency
-
-    def _settled(self, name: str) -> Settled:
-        if not self._is_fitted():
-            raise NotFittedError(f"this {type(self).__name__} is not fitted; call fit(…) before reading {name}")
-        return self.settled_
-
-    @property
-    def _resolved(self) -> tuple[Strategy, tuple[Member, ...]]:
-        return resolve_strategy(self.strategy), resolve_members(self.members)
-
-    @property
-    def _scalings(self) -> list[Scaling]:
-        _, members = self._resolved
-        return [self.scaling if member.scaling is None else member.scaling for member in members]
-
-    def _request(self, *, skip_short: bool) -> Request:
-        strategy, members = self._resolved
-        return Request(
+    def _recipe(self) -> Recipe:
+        return Recipe(
             horizon=self.horizon,
             context=self.context,
             season=self.season,
-            strategy=strategy,
-            members=members,
-            validation=self.training.validation,
-            calibration=self.uncertainty.calibration,
-            skip_short=skip_short,
-        )
-
-    def _settle(self, plan: Plan) -> Settled:
-        strategy, _ = self._resolved
-        table = plan.table
-        own = isinstance(strategy, Smoothing) and strategy.per_series
-        return Settled(
-            season=plan.season,
-            seasons=plan.seasons,
-            segment=plan.segment,
-            contexts=plan.contexts,
-            least=plan.least,
-            columns=table.columns,
-            powers=tuple(fit_power(plan.rows, scaling, plan.season) for scaling in self._scalings),
-            pace=pace(table),
-            covariates=CovariateShapes.of(plan.rows, plan.vocabularies),
-            categorical=table.categorical,
-            vocabularies=plan.vocabularies,
-            ids=tuple(table.ids.tolist()) if own else (),
-        )
-
-    def _designs(self, settled: Settled) -> list[Design]:
-        strategy, members = self._resolved
-        return settled.designs(
-            strategy=strategy,
+            strategy=resolve_strategy(self.strategy),
             network=self.network,
+            training=self.training,
             scaling=self.scaling,
             uncertainty=self.uncertainty,
-            horizon=self.horizon,
-            members=members,
+            members=resolve_members(self.members),
+            seed=self.seed,
         )
+
+    def _take(self, network: ForecastEnsemble, settled: Settled, history: History, notes: tuple[str, ...]) -> None:
+        self.network_, self.settled_, self.history_, self.notes_ = network, settled, history, notes
+        self.season_, self.segment_ = settled.season, settled.segment
+        self.context_, self.least_ = settled.context, settled.least
+        self.columns_, self.frequency_ = settled.columns, settled.columns.frequency
 
     def _read_again(self, data: IntoDataFrame | SeriesTable) -> SeriesTable:
         table = self._likened(data)
@@ -588,7 +491,7 @@ class Forecaster(Estimator):
         table = read_table(data, columns)
         table = of_kinds(table if weighted else without_weights(table), self.settled_.categorical)
         require_likeness(table, self.columns_, self.settled_.categorical)
-        for scaling in self._scalings:
+        for scaling in self._recipe.scalings:
             require_domain(table, scaling)
         return table
 
@@ -605,13 +508,13 @@ class Forecaster(Estimator):
             future = read_future(future, table, self.horizon, left_out=left_out)
         given = None
         if future is not None and not np.isnan(future.targets).all():
-            if not isinstance(self._resolved[0], Recursive):
+            if not isinstance(self._recipe.strategy, Recursive):
                 raise SpecError(
                     "future holds values of the target, and only a recursive model goes on from true values within "
                     "its horizon; use strategy='recursive', or append those rows to the data"
                 )
             given = future.targets
-            for scaling in self._scalings:
+            for scaling in self._recipe.scalings:
                 require_given_domain(given, table, scaling)
         return Answers(
             network=self.network_,
@@ -636,14 +539,16 @@ class Forecaster(Estimator):
     def _restore(self, learned: Mapping[str, Any], arrays: Mapping[str, Any]) -> None:
         settled = Settled.from_dict(learned["settled"])
         history = restored_history(learned["history"])
-        self.network_ = restored_ensemble(
-            self._designs(settled), settled.calibrated, arrays, resolve_device(self.device)
-        )
-        self.settled_, self.history_ = settled, history
-        self.notes_ = ()  # they name series and days of the training data, which a file does not hold
+        designs = self._recipe.designs(settled)
+        network = restored_ensemble(designs, settled.calibrated, arrays, resolve_device(self.device))
+        self._take(network, settled, history, ())  # notes name series and days of the training data: no file has them
 
 
-def _weighted_as(table: SeriesTable, other: SeriesTable) -> SeriesTable:
-    """Give rows that are only read weights, where the other table has them, so that the two can be joined."""
-    weights = None if other.weights is None else np.ones(len(table.times))
-    return dataclasses.replace(table, columns=other.columns, weights=weights)
+def _weighted_as(table: SeriesTable, like: SeriesTable) -> SeriesTable:
+    """Give the rows kept by `update`, which have no weights, those of 1, where the new ones have some.
+
+    They are read, never trained on.
+    """
+    if like.weights is None:
+        return table
+    return dataclasses.replace(table, weights=np.ones(len(table.times)))

@@ -14,17 +14,65 @@ from tidegate.data import Batch, Batches, IntArray, SeriesTable, Windows
 from tidegate.forecast.answers import Answers, series_codes
 from tidegate.forecast.ensemble import EnsembleObjective, ForecastEnsemble
 from tidegate.forecast.network import Design
-from tidegate.forecast.plan import Plan
+from tidegate.forecast.plan import Plan, make_plan
+from tidegate.forecast.recipe import Recipe
 from tidegate.forecast.sampling import chances
 from tidegate.forecast.settled import Settled
 from tidegate.nn.calibration import PROBABILITIES, Calibration, fit_calibration
 from tidegate.specs import Training
 from tidegate.training import Callback, History, fit
 
-__all__ = ["build_ensemble", "calibrated", "fine_tuned", "train", "train_again"]
+__all__ = ["Fitted", "build_ensemble", "calibrated", "fine_tuned", "fit_forecaster", "train", "train_again"]
 
 _MOST_STEPS = 1_000  # by default; few windows get fewer, before a network knows them by heart
 _LEAST_STEPS = 100
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Fitted:
+    """What a fit gives."""
+
+    network: ForecastEnsemble  # in evaluation mode
+    settled: Settled
+    history: History
+    notes: tuple[str, ...]
+
+
+def fit_forecaster(
+    recipe: Recipe,
+    table: SeriesTable,
+    *,
+    skip_short: bool,
+    device: torch.device,
+    callbacks: Sequence[Callback] = (),
+) -> Fitted:
+    """Settle, build, train, and calibrate where the recipe asks for it.
+
+    Raises
+    ------
+    ShortSeriesError
+        If a series (with ``skip_short``: every series) is too short.
+    TrainingError
+        If the loss becomes NaN or infinite.
+    """
+    plan = make_plan(table, recipe.request(skip_short=skip_short))
+    settled = recipe.settle(plan)
+    designs = recipe.designs(settled)
+    ensemble = build_ensemble(designs, plan, recipe.seed, device)
+    history = train(ensemble, plan.train, plan.validation, recipe.training, seed=recipe.seed, callbacks=callbacks)
+    notes = (*table.notes, *plan.notes)
+    if plan.calibration is not None:
+        seed = derive_seed(recipe.seed, "calibration")
+        calibration, found = calibrated(ensemble, settled, plan.calibration, seed)
+        settled = dataclasses.replace(settled, calibrated=calibration.probabilities.numel())
+        notes = (*notes, *found)
+        if recipe.uncertainty.refit:
+            ensemble = build_ensemble(designs, plan, recipe.seed, device)
+            history = train_again(
+                ensemble, plan, recipe.training, seed=recipe.seed, steps=history.steps, callbacks=callbacks
+            )
+        ensemble.calibration = calibration
+    return Fitted(network=ensemble.eval(), settled=settled, history=history, notes=notes)
 
 
 def build_ensemble(designs: Sequence[Design], plan: Plan, seed: int, device: torch.device) -> ForecastEnsemble:
@@ -62,17 +110,15 @@ def train(
 
 
 def train_again(
-    designs: Sequence[Design],
+    ensemble: ForecastEnsemble,
     plan: Plan,
     training: Training,
     *,
     seed: int,
-    device: torch.device,
-    first: History,
-    calibration: Calibration | None,
+    steps: int,
     callbacks: Sequence[Callback] = (),
-) -> tuple[ForecastEnsemble, History]:
-    """Train on all rows for as many steps as the first training made, and keep that training's calibration."""
+) -> History:
+    """Train on all rows, those that stopped or calibrated the first training too, for as many steps as that made."""
     everything = Windows.sliding(
         plan.table,
         context=plan.context,
@@ -80,11 +126,8 @@ def train_again(
         least_context=plan.least,
         codes=plan.train.codes,
     )
-    ensemble = build_ensemble(designs, plan, seed, device)
-    again = dataclasses.replace(training, epochs=None, max_steps=max(first.steps, 1), patience=None)
-    history = train(ensemble, everything, None, again, seed=seed, callbacks=callbacks)
-    ensemble.calibration = calibration
-    return ensemble, history
+    again = dataclasses.replace(training, epochs=None, max_steps=max(steps, 1), patience=None)
+    return train(ensemble, everything, None, again, seed=seed, callbacks=callbacks)
 
 
 def fine_tuned(

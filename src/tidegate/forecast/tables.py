@@ -26,6 +26,7 @@ __all__ = [
     "require_given_domain",
     "require_likeness",
     "require_pace",
+    "weighted_as",
     "without_weights",
 ]
 
@@ -40,6 +41,12 @@ def without_weights(table: SeriesTable) -> SeriesTable:
     if table.columns.weight is None:
         return table
     return dataclasses.replace(table, columns=dataclasses.replace(table.columns, weight=None), weights=None)
+
+
+def weighted_as(table: SeriesTable, other: SeriesTable) -> SeriesTable:
+    """Give rows that are only read weights, where the other table has them, so that the two can be joined."""
+    weights = None if other.weights is None else np.ones(len(table.times))
+    return dataclasses.replace(table, columns=other.columns, weights=weights)
 
 
 def of_kinds(table: SeriesTable, categorical: tuple[str, ...]) -> SeriesTable:
