@@ -43,7 +43,7 @@ def test_an_unseen_series_has_the_mean_logits_and_no_correction() -> None:
     layer = disturbed(SeriesSmoothing((4,), targets=TARGETS, series=5))
     assert layer.series_logits is not None
     changes = layer.logits + layer.series_logits.mean(0)
-    logits = torch.logit(torch.tensor([[0.1], [0.3]])) + 5 * changes  # a parameter moves its logit five times as far
+    logits = torch.logit(torch.tensor([[0.3], [0.3]])) + 5 * changes  # a parameter moves its logit five times as far
     torch.testing.assert_close(layer.coefficients(2, torch.tensor([-1, 3]))[0], logits.sigmoid())
     unseen = layer(values, observed, torch.full((4,), -1), torch.full((4,), 24))
     torch.testing.assert_close(layer(values, observed).levels, unseen.levels)

@@ -49,7 +49,7 @@ class SeriesSmoothing(nn.Module):
     first: Tensor  # logits to begin with, [1 + seasons, 1]
 
     def __init__(
-        self, seasons: Sequence[int], *, targets: int = 1, series: int = 0, alpha: float = 0.1, gamma: float = 0.3
+        self, seasons: Sequence[int], *, targets: int = 1, series: int = 0, alpha: float = 0.3, gamma: float = 0.3
     ) -> None:
         super().__init__()
         for season in seasons:

@@ -51,7 +51,7 @@ class Smoothing:
     experts: int = 1
     dropout: float = 0.0
     per_series: bool = True
-    alpha: float = 0.1
+    alpha: float = 0.3
     gamma: float = 0.3
 
     def __post_init__(self) -> None:
