@@ -106,13 +106,7 @@ class EnsembleObjective:
             each = batch.weight
             if each is not None and network.design.independent:
                 each = each.repeat(network.design.targets, *[1] * (each.ndim - 1))
-
-            def element(
-                output: Tensor, truth: Tensor, network: ForecastNetwork = network, scale: Any = scale
-            ) -> Tensor:
-                return network.meaning.loss(output, truth, scale.scale)
-
-            loss, weight = reduce_loss(element, raw, target, observed, each)
+            loss, weight = reduce_loss(_measured(network, scale.scale), raw, target, observed, each)
             losses.append(loss)
         return Outcome(torch.stack(losses).mean(), weight)
 
