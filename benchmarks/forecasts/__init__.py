@@ -1,0 +1,1 @@
+"""The parts of `benchmarks/forecasting.py`: data sets, recipes, scores, and the programs that measure speed."""
