@@ -239,7 +239,7 @@ def test_states_begin_with_each_pass_and_are_aside_in_validation() -> None:
 
 def test_patience_brings_the_best_weights_back() -> None:
     X = np.ones((4, 1))
-    spec = Training(epochs=50, patience=3, learning_rate=0.1, optimizer="sgd", clip_norm=None)
+    spec = Training(epochs=50, patience=3, learning_rate=0.05, optimizer="sgd", clip_norm=None)
     net = nn.Linear(1, 1, bias=False)
     nn.init.zeros_(net.weight)
     history = fit(  # trained towards 10, validated at 1: the best comes early
@@ -248,7 +248,40 @@ def test_patience_brings_the_best_weights_back() -> None:
     best = history.best_epoch
     assert best == 0
     assert (history.epochs, history.stopped) == (4, "val_loss has not become better for 3 epochs")
-    assert net.weight.item() == pytest.approx(2.0)  # after one step: 0 + 0.1 · 2 · 10
+    assert net.weight.item() == pytest.approx(1.0)  # after one step: 0 + 0.05 · 2 · 10
+
+
+def test_patience_leaves_a_module_as_it_was_if_training_makes_it_no_better() -> None:
+    X = np.ones((4, 1))
+    spec = Training(epochs=50, patience=3, learning_rate=0.05, optimizer="sgd", clip_norm=None)
+    net = nn.Linear(1, 1, bias=False)
+    nn.init.constant_(net.weight, 0.9)
+    history = fit(  # trained towards 10, and validated at 1: the first step leads to 1.81
+        net, Batches(Arrays(X, 10 * X), 4), Supervised(), training=spec, validation=Batches(Arrays(X, X), 4)
+    )
+    assert (history.epochs, history.stopped) == (3, "val_loss has not become better for 3 epochs")
+    assert net.weight.item() == pytest.approx(0.9)
+
+
+def test_the_untrained_module_is_scored_only_for_who_listens() -> None:
+    scored: list[tuple[int, int, dict[str, float]]] = []
+    modes: list[bool] = []
+
+    class Listener(Callback):
+        def on_first_validation(self, state: TrainingState) -> None:
+            scored.append((state.epoch, state.step, state.logs))
+
+    X = np.ones((4, 1))
+    given, spec = Batches(Arrays(X, X), 4), Training(epochs=1, patience=None)
+    net = nn.Linear(1, 1, bias=False)
+    nn.init.zeros_(net.weight)
+    net.register_forward_hook(lambda module, *_: modes.append(module.training))
+    fit(net, given, Supervised(), training=spec, validation=given)
+    assert modes == [True, False]
+    nn.init.zeros_(net.weight)
+    fit(net, given, Supervised(), training=spec, validation=given, callbacks=[Listener()])
+    assert modes[2:] == [False, True, False]
+    assert scored == [(0, 0, {"val_loss": 1.0})]
 
 
 def test_patience_has_no_meaning_without_validation_or_beside_early_stopping(arrays: Data) -> None:

@@ -79,7 +79,7 @@ def fit(
         If there is nothing to train, or options do not go together.
     """
     if validation is not None and training.patience is not None and not _has_early_stopping(callbacks):
-        callbacks = (EarlyStopping(patience=training.patience, restore_best_weights=True), *callbacks)
+        callbacks = (EarlyStopping(patience=training.patience, restore_best_weights=True, untrained=True), *callbacks)
     state = TrainingState.make(
         module,
         batches,
@@ -104,7 +104,10 @@ def fit(
 def _run(state: TrainingState) -> None:
     state.stepper.discard()  # what earlier code left is none of this training's
     _notify(state, "on_train_begin")
-    _notify(state, "on_safe_point")
+    _notify(state, "on_safe_point")  # a checkpoint is restored here
+    if state.step == 0 and state.validation is not None and state.listeners("on_first_validation"):
+        state.logs = validate(state, state.validation)
+        _notify(state, "on_first_validation")
     while not state.finished:
         run_epoch(state)
 

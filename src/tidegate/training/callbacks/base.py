@@ -35,6 +35,12 @@ class Callback(ABC):  # noqa: B024 - abstract by intent: every hook is optional
     def on_epoch_begin(self, state: TrainingState) -> None:  # noqa: B027
         """Before the first batch of epoch ``state.epoch``; not again when an epoch is resumed in its middle."""
 
+    def on_first_validation(self, state: TrainingState) -> None:  # noqa: B027
+        """Before the first step: ``state.logs`` holds what the untrained module makes of the validation batches.
+
+        That is scored only if there are some and a callback listens, and not again when a training is resumed.
+        """
+
     def on_batch_end(self, state: TrainingState) -> None:  # noqa: B027
         """After each batch, and after the optimiser step if that batch completed one; ``state.loss`` is its loss."""
 

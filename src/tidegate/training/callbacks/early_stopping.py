@@ -34,6 +34,8 @@ class EarlyStopping(Callback):
         Give the module the weights of its best epoch when the training ends, however it ends.
     start_from_epoch
         Epochs to wait before watching.
+    untrained
+        Score the module before the first step too, so that a training which makes it no better leaves it as it was.
 
     Raises
     ------
@@ -55,6 +57,7 @@ class EarlyStopping(Callback):
         baseline: float | None = None,
         restore_best_weights: bool = False,
         start_from_epoch: int = 0,
+        untrained: bool = False,
     ) -> None:
         checks.whole("patience", patience, least=0)
         checks.whole("start_from_epoch", start_from_epoch, least=0)
@@ -63,11 +66,18 @@ class EarlyStopping(Callback):
         self.baseline = baseline
         self.restore_best_weights = restore_best_weights
         self.start_from_epoch = start_from_epoch
+        self.untrained = untrained
         self._begin()
 
     def on_train_begin(self, state: TrainingState) -> None:  # noqa: ARG002
         """Forget an earlier training."""
         self._begin()
+
+    def on_first_validation(self, state: TrainingState) -> None:
+        """Take the untrained module for the best so far."""
+        value = self.monitor.read(state)
+        if self.monitor.better(value, None):
+            self._keep(value, None, state)
 
     def on_epoch_end(self, state: TrainingState) -> None:
         """Compare, and stop when patience is at its end."""
@@ -76,9 +86,7 @@ class EarlyStopping(Callback):
             return
         self.wait += 1
         if self.monitor.better(value, self.best):
-            self.best, self.best_epoch = value, state.epoch
-            if self.restore_best_weights:
-                self.best_weights = {k: v.detach().clone() for k, v in state.module.state_dict().items()}
+            self._keep(value, state.epoch, state)
             if self.monitor.better(value, self.baseline):
                 self.wait = 0
             return
@@ -98,6 +106,15 @@ class EarlyStopping(Callback):
         """Go on from `state_dict`."""
         self.wait, self.best, self.best_epoch = state["wait"], state["best"], state["best_epoch"]
         self.best_weights = dict(state["best_weights"])
+
+    def listens(self, event: str) -> bool:
+        """Ask for the untrained module's score only where it is wanted."""
+        return super().listens(event) and (self.untrained or event != "on_first_validation")
+
+    def _keep(self, value: float, epoch: int | None, state: TrainingState) -> None:
+        self.best, self.best_epoch = value, epoch
+        if self.restore_best_weights:
+            self.best_weights = {k: v.detach().clone() for k, v in state.module.state_dict().items()}
 
     def _begin(self) -> None:
         self.wait = 0
