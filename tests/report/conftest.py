@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from statistics import NormalDist
 
 import numpy as np
 import pytest
 
 from tidegate.data.table import SeriesTable
 from tidegate.forecast.backtest import Backtest
+from tidegate.forecast.scores import wanted_probabilities
 from tidegate.report import ForecastReport
 from tidegate.specs import Columns
 
@@ -27,7 +29,9 @@ def build(
     targets: tuple[str, ...] = ("units",),
     ids: list[str] | None = None,
     notes: tuple[str, ...] = (),
+    levels: tuple[float, ...] = (),
 ) -> ForecastReport:
+    """Make a report; with ``levels`` the model's forecasts are normal distributions, as its errors are."""
     rng = np.random.default_rng(0)
     wave = 100 + 10 * np.sin(np.arange(rows + horizon) * 2 * np.pi / 12)
     whole = wave[None, :, None] + rng.normal(size=(series, rows + horizon, len(targets)))
@@ -53,6 +57,14 @@ def build(
         "naive": actual + 4 * rng.normal(size=actual.shape),
         "seasonal_naive": actual + 3 * rng.normal(size=actual.shape),
     }
+    intervals, quantiles, bands = {}, {}, {}
+    probabilities = wanted_probabilities(levels) if levels else np.empty(0)
+    if levels:
+        normal = np.array([NormalDist().inv_cdf(p) for p in probabilities])
+        quantiles = {"tidegate": forecasts["tidegate"][..., None] + spread[..., None] * normal}
+        intervals = {"tidegate": {level: {"coverage": level - 1, "width": 2.5, "MSIS": 3.5} for level in levels}}
+        reach = {level: NormalDist().inv_cdf(0.5 + level / 200) for level in levels}
+        bands = {level: (whole[:, rows:] - far, whole[:, rows:] + far) for level, far in reach.items()}
     scores = {
         name: {
             "MAE": float(np.abs(values - actual).mean()),
@@ -61,6 +73,9 @@ def build(
         }
         for name, values in forecasts.items()
     }
+    if levels:
+        scores["tidegate"] |= {"CRPS": 0.75, "pinball": 0.25}
+    scale = np.full((windows, series, len(targets)), 10.0)
     return ForecastReport(
         table=table,
         times=np.tile(moments[rows:], (series, 1)),
@@ -74,7 +89,14 @@ def build(
             forecasts=forecasts,
             season=12,
             scores=scores,
+            scale=scale,
+            squared_scale=scale**2,
+            levels=levels,
+            probabilities=probabilities,
+            quantiles=quantiles,
+            intervals=intervals,
         ),
+        bands=bands,
         losses={"loss": [0.9, 0.5, 0.4], "val_loss": [1.0, 0.6, 0.55]},
         loss="mae",
         settings={

@@ -1,27 +1,13 @@
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 
 import numpy as np
 import pytest
 
 from tidegate.report import ForecastReport
-from tidegate.report.accuracy import histogram, seasonal_scale, series_mase, step_errors, unit_errors
-
-
-def test_seasonal_scale_is_the_mean_seasonal_change_of_each_series(make_report: Callable[..., ForecastReport]) -> None:
-    table = make_report(series=3, rows=40, targets=("a", "b")).table
-    values = table.values.copy()
-    values[5, 0] = np.nan
-    values[40:80, 1] = 7.0  # never changes
-    table = type(table)(**{**vars(table), "values": values})
-    scale = seasonal_scale(table, 12)
-    for series in range(3):
-        for target in range(2):
-            column = values[series * 40 : (series + 1) * 40, target]
-            slow = np.nanmean(np.abs(column[12:] - column[:-12]))
-            assert scale[series, target] == pytest.approx(slow) or (series, target) == (1, 1)
-    assert np.isnan(scale[1, 1])
+from tidegate.report.accuracy import coverages, histogram, series_mase, step_errors, unit_errors
 
 
 def test_errors_keep_their_units_for_one_series_and_are_scaled_for_more(
@@ -29,19 +15,36 @@ def test_errors_keep_their_units_for_one_series_and_are_scaled_for_more(
 ) -> None:
     one, two = make_report().backtest, make_report(series=2).backtest
     raw = one.forecasts["naive"] - one.actual
-    np.testing.assert_array_equal(unit_errors(one, np.array([[4.0]]), ["naive"])["naive"], raw)
-    scaled = unit_errors(two, np.array([[4.0], [2.0]]), ["naive"])["naive"]
-    np.testing.assert_allclose(scaled[:, 1], (two.forecasts["naive"] - two.actual)[:, 1] / 2)
+    np.testing.assert_array_equal(unit_errors(one, "naive"), raw)
+    assert two.scale is not None
+    two.scale[0, 1], two.scale[1, 1] = 2.0, 0.0  # the second series does not change before the second window
+    scaled = unit_errors(two, "naive")
+    np.testing.assert_allclose(scaled[0, 1], (two.forecasts["naive"] - two.actual)[0, 1] / 2)
+    np.testing.assert_allclose(scaled[:, 0], (two.forecasts["naive"] - two.actual)[:, 0] / 10)
+    assert np.isnan(scaled[1, 1]).all()
+    assert np.isnan(unit_errors(dataclasses.replace(two, scale=None), "naive")).all()
 
 
 def test_mase_of_each_series_averages_windows_and_steps(make_report: Callable[..., ForecastReport]) -> None:
     backtest = make_report(series=2, windows=3).backtest
+    assert backtest.scale is not None
     backtest.actual[0, 0] = np.nan  # a window that the series has no room for
-    scale = np.array([[2.0], [5.0]])
-    found = series_mase(backtest, scale, "tidegate")
+    backtest.scale[:, 1] = 5.0
+    found = series_mase(backtest)["tidegate"]
     error = np.abs(backtest.forecasts["tidegate"] - backtest.actual)
-    assert found[0, 0] == pytest.approx(error[1:, 0].mean() / 2)
+    assert found[0, 0] == pytest.approx(error[1:, 0].mean() / 10)
     assert found[1, 0] == pytest.approx(error[:, 1].mean() / 5)
+
+
+def test_coverage_is_counted_at_every_level_that_has_two_ends(make_report: Callable[..., ForecastReport]) -> None:
+    backtest = make_report(series=40, windows=3, levels=(80.0, 99.0)).backtest
+    found = coverages(backtest, "tidegate")
+    assert list(found) == [10, 30, 50, 70, 80, 90, 99]
+    low, high = backtest.bounds(80.0)
+    inside = (low <= backtest.actual) & (backtest.actual <= high)
+    assert found[80] == pytest.approx(100 * inside.mean())
+    for level, share in found.items():  # the forecasts are normal, and say so
+        assert share == pytest.approx(level, abs=6)
 
 
 def test_step_errors_separate_size_and_bias() -> None:

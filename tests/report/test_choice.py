@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tidegate.report.choice import MOST, choose
+from tidegate.report.choice import MOST, choose, extremes
 
 
 def test_a_few_are_all_shown_in_the_order_of_the_data() -> None:
@@ -41,3 +41,17 @@ def test_none_is_shown_twice_where_hardly_any_has_a_score() -> None:
     shown = choose(mase)
     assert len({one.series for one in shown}) == MOST
     assert shown[0].series == 3
+
+
+def test_the_best_and_the_worst_are_ranked_and_never_the_same() -> None:
+    mase = np.array([[0.9, 0.1], [np.nan, 0.5], [2.0, 0.7], [3.0, 0.2], [1.5, np.nan]])
+    found = [(one.group, one.mase) for one in extremes(mase)]
+    best, worst = "Most accurate", "Least accurate"
+    assert found == [(best, 0.1), (best, 0.2), (best, 0.5), (worst, 3.0), (worst, 2.0), (worst, 1.5)]
+    assert [one.mase for one in extremes(mase[:2])] == [0.1, 0.9]
+    assert all(mase[one.series, one.target] == one.mase for one in extremes(mase))
+    assert extremes(np.array([[0.5], [np.nan]])) == []
+
+
+def test_series_that_were_forecast_alike_are_ranked_by_the_order_of_the_data() -> None:
+    assert [one.series for one in extremes(np.ones((4, 1)))] == [0, 1, 3, 2]

@@ -75,8 +75,8 @@ def test_views_show_each_series_with_its_forecast_and_its_windows(make_report: C
     drawn = Page(report.html()).charts
     assert len(drawn["forecast"]["views"]) == 2
     observed, coming = drawn["forecast"]["views"][1]["data"]
-    assert observed["x"][0] == "2024-01-01"
-    assert observed["y"] == pytest.approx(report.table.values[120:, 0].tolist(), rel=1e-5)
+    assert observed["x"][0] == "2024-03-01"  # the last sixty rows: beside more of them the forecast would not be seen
+    assert observed["y"] == pytest.approx(report.table.values[-60:, 0].tolist(), rel=1e-5)
     assert coming["y"] == pytest.approx(report.forecast[1, :, 0].tolist(), rel=1e-5)
     truth, own, baseline = drawn["backtest"]["views"][0]["data"]
     assert truth["x"] == own["x"] == baseline["x"]
@@ -92,6 +92,8 @@ def test_a_series_without_backtest_and_windows_without_room_leave_their_charts_e
 ) -> None:
     report = make_report(series=3)
     backtest = report.backtest
+    assert backtest.scale is not None
+    assert backtest.squared_scale is not None
     for values in (backtest.actual, *backtest.forecasts.values()):
         values[0, 0] = np.nan
     backtest.times[0, 0] = np.datetime64("NaT")
@@ -103,6 +105,8 @@ def test_a_series_without_backtest_and_windows_without_room_leave_their_charts_e
             "times": backtest.times[:, :2],
             "actual": backtest.actual[:, :2],
             "forecasts": {name: values[:, :2] for name, values in backtest.forecasts.items()},
+            "scale": backtest.scale[:, :2],
+            "squared_scale": backtest.squared_scale[:, :2],
         }
     )
     html = ForecastReport(**{**vars(report), "backtest": shorter}).html()
@@ -135,6 +139,83 @@ def test_scores_stand_beside_the_baselines_with_the_best_in_bold(make_report: Ca
     assert "smaller than that of the best baseline, Seasonal naive" in html
     assert "Lower is better." in html
     assert "Higher is better." in html
+
+
+def test_the_forecast_has_a_fan_and_the_backtest_its_intervals(make_report: Callable[..., ForecastReport]) -> None:
+    report = make_report(series=2, levels=(50.0, 95.0))
+    drawn = Page(report.html()).charts
+    widest, inner, _, line = drawn["forecast"]["views"][1]["data"]
+    assert [trace["meta"] for trace in drawn["forecast"]["data"]] == ["band", "band", "truth", "model"]
+    for band, level in ((widest, 95.0), (inner, 50.0)):
+        lower, upper = report.bands[level]
+        assert band["lower"] == pytest.approx(lower[1, :, 0].tolist(), rel=1e-5)
+        assert band["upper"] == pytest.approx(upper[1, :, 0].tolist(), rel=1e-5)
+        assert len(band["lower"]) == len(line["x"])
+    widest = drawn["backtest"]["views"][1]["data"][0]
+    assert widest["lower"][6] is widest["upper"][6] is None  # between two windows
+    assert widest["upper"][7:] == pytest.approx(report.backtest.bounds(95.0)[1][1, 1, :, 0].tolist(), rel=1e-5)
+
+
+def test_coverage_and_width_stand_side_by_side(make_report: Callable[..., ForecastReport]) -> None:
+    report = make_report(series=2, levels=(50.0, 95.0))
+    html = report.html()
+    rows = re.findall(r'<th scope="row">([\d.]+ %)</th>(.*?)</tr>', html)
+    assert [name for name, _ in rows] == ["50 %", "95 %"]
+    assert re.findall(r'data-metric="([^"]*)">([^<]*)<', rows[1][1]) == [
+        ("coverage, %", "94"),
+        ("mean width", "2.5"),
+        ("MSIS", "3.5"),
+    ]
+    assert "CRPS 0.75 · pinball loss 0.25" in html
+    assert "Over 24 held-out values" in html
+    assert "By chance alone the coverage of a perfect 80 % interval strays here by some 16 points." in html
+    assert Page(html).charts["calibration"]["data"][1]["x"] == [10, 30, 50, 70, 90, 95]
+
+
+def test_the_best_and_the_worst_series_have_small_charts_with_what_came_before(
+    make_report: Callable[..., ForecastReport],
+) -> None:
+    report = make_report(series=30, windows=2, horizon=6, rows=120)
+    html = report.html()
+    page = Page(html)
+    titles = re.findall(
+        r"<figcaption><strong>(store \d+)</strong><br>MASE ([\d.]+); (?:Seasonal n|N)aive [\d.]+<", html
+    )
+    error = np.abs(report.backtest.forecasts["tidegate"] - report.backtest.actual).mean(axis=(0, 2))[:, 0] / 10
+    ranked = [f"store {index}" for index in np.argsort(error)]
+    assert [name for name, _ in titles] == [*ranked[:3], *ranked[:-4:-1]]
+    assert float(titles[0][1]) == pytest.approx(error.min(), rel=1e-3)
+    best = int(error.argmin())
+    truth, own = page.charts["series-0"]["views"][0]["data"]
+    rows = report.table.values[best * 120 : (best + 1) * 120, 0]
+    assert truth["y"] == pytest.approx(rows[-24:].tolist(), rel=1e-5)  # as many before as were forecast
+    assert own["x"][0] == truth["x"][12]
+    assert own["y"][6] is None
+
+
+def test_what_makes_no_sense_is_left_out_with_its_heading(make_report: Callable[..., ForecastReport]) -> None:
+    def sections(**options: Any) -> set[str | None]:
+        page = Page(make_report(**options).html())
+        placed = {attrs.get("data-chart") for _, attrs in page.tags} - {None}
+        assert placed == set(page.charts)
+        linked = {str(attrs["href"])[1:] for tag, attrs in page.tags if tag == "a"}
+        assert linked == {attrs["id"] for tag, attrs in page.tags if tag == "section" and "id" in attrs}
+        return {*linked, *placed}
+
+    plain = sections()
+    assert not {"calibration", "series", "series-0"} & plain
+    assert {"calibration", "steps"} <= sections(levels=(80.0,))
+    assert {"series", "series-0", "series-1"} <= sections(series=2)
+    assert "steps" not in sections(horizon=1)
+
+
+def test_intervals_of_a_series_without_a_forecast_are_left_out(make_report: Callable[..., ForecastReport]) -> None:
+    report = make_report(series=2, levels=(80.0,))
+    report.forecast[1] = np.nan
+    for end in report.bands[80.0]:
+        end[1] = np.nan
+    band, _, line = Page(report.html()).charts["forecast"]["views"][1]["data"]
+    assert band["lower"] == band["upper"] == line["y"] == [None] * 6
 
 
 def test_settings_and_notes_are_told(make_report: Callable[..., ForecastReport]) -> None:

@@ -26,3 +26,9 @@ def test_a_chart_says_what_it_shows_and_how_to_read_it() -> None:
     assert 'data-chart="x"' in html
     assert 'aria-label="a &quot;label&quot;"' in html
     assert "<figcaption>a &lt;caption&gt;</figcaption>" in html
+
+
+def test_a_small_chart_has_its_title_above_it() -> None:
+    html = chart("x", label="l", caption="MASE 1", small="store <1>")
+    assert html.index("<strong>store &lt;1&gt;</strong><br>MASE 1") < html.index('class="chart small"')
+    assert 'class="chart"' not in html

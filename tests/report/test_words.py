@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from tidegate.report.words import best_baseline, best_models, verdict
+from tidegate.report.words import best_baseline, best_models, short_name, verdict
 
 SCORES = {
     "tidegate": {"MAE": 3.0, "R2": 0.9, "MASE": 0.6},
@@ -40,3 +40,8 @@ def test_the_best_baseline_is_chosen_by_mase_and_by_mae_where_there_is_none() ->
 )
 def test_verdict_is_honest_either_way(own: float, other: float, said: str) -> None:
     assert said in verdict({"tidegate": {"MASE": own}, "naive": {"MASE": other}})
+
+
+def test_short_names_leave_out_what_stands_in_brackets() -> None:
+    names = ["tidegate", "seasonal_naive", "auto_ets", "another"]
+    assert [short_name(name) for name in names] == ["Tidegate", "Seasonal naive", "AutoETS", "another"]

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import warnings
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tidegate import metrics
+
 if TYPE_CHECKING:
-    from tidegate.data.table import SeriesTable
     from tidegate.forecast.backtest import Backtest
 
-__all__ = ["Histogram", "histogram", "seasonal_scale", "series_mase", "step_errors", "unit_errors"]
+__all__ = ["Histogram", "coverages", "histogram", "series_mase", "step_errors", "unit_errors"]
 
 _FEWEST, _MOST = 7, 41  # bins of a histogram
 
@@ -34,44 +34,44 @@ class Histogram:
     shares: dict[str, np.ndarray]
 
 
-def seasonal_scale(table: SeriesTable, season: int) -> np.ndarray:
-    """Give the mean size of the change over one season, `[series, target]`: the denominator of MASE.
+def unit_errors(backtest: Backtest, model: str) -> np.ndarray:
+    """Give a model's forecast minus truth, `[window, series, step, target]`, comparable across series.
 
-    NaN where a series has no two observed values a season apart, or never changes (Hyndman & Koehler, 2006).
+    With one series and one target the errors keep the units of the data; with more they are divided by the usual
+    change over one season before the window, so that a large series does not hide the others. NaN where that is 0.
     """
-    owner = np.repeat(np.arange(len(table.ids)), np.diff(table.offsets))
-    change = np.abs(table.values[season:] - table.values[:-season])  # [rows - season, target]
-    change[owner[season:] != owner[:-season]] = np.nan  # across the border of two series
-    scale = np.empty((len(table.ids), table.values.shape[1]))
-    for target, column in enumerate(change.T):
-        seen = np.isfinite(column)
-        total = np.bincount(owner[season:][seen], weights=column[seen], minlength=len(scale))
-        count = np.bincount(owner[season:][seen], minlength=len(scale))
-        scale[:, target] = np.where(total > 0, total / np.maximum(count, 1), np.nan)
-    return scale
+    errors: np.ndarray = backtest.forecasts[model] - backtest.actual
+    _, series, _, targets = errors.shape
+    if series * targets == 1:
+        return errors
+    if backtest.scale is None:
+        return np.full_like(errors, np.nan)
+    return errors / np.where(backtest.scale > 0, backtest.scale, np.nan)[:, :, None, :]
 
 
-def unit_errors(backtest: Backtest, scale: np.ndarray, models: Sequence[str]) -> dict[str, np.ndarray]:
-    """Give forecast minus truth for each of ``models``, `[window, series, step, target]`, comparable across series.
-
-    With one series and one target the errors keep the units of the data; with more they are divided by ``scale``
-    (`[series, target]`), so that a large series does not hide the others.
-    """
-    single = scale.size == 1
-    divisor = 1.0 if single else scale[None, :, None, :]
-    return {name: (backtest.forecasts[name] - backtest.actual) / divisor for name in models}
-
-
-def series_mase(backtest: Backtest, scale: np.ndarray, model: str) -> np.ndarray:
-    """Give the mean absolute scaled error of one model, `[series, target]`; NaN where there is no truth or scale."""
-    size: np.ndarray = np.abs(backtest.forecasts[model] - backtest.actual)  # [window, series, step, target]
-    mase: np.ndarray = _mean(size, (0, 2)) / scale
-    return mase
+def series_mase(backtest: Backtest) -> dict[str, np.ndarray]:
+    """Give the mean absolute scaled error of each model, `[series, target]`; NaN where there is no truth or scale."""
+    return {model: np.asarray(found["MASE"]) for model, found in backtest.scores_by("series", "target").items()}
 
 
 def step_errors(errors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Give mean absolute error and mean error (the bias) of each horizon step, both `[step]`."""
     return _mean(np.abs(errors), (0, 1, 3)), _mean(errors, (0, 1, 3))
+
+
+def coverages(backtest: Backtest, model: str) -> dict[float, float]:
+    """Give the share of the truth, in per cent, within each central interval that the backtest has both ends of.
+
+    These are the levels that were asked for, and those that the CRPS is made of; a level to its coverage, ascending.
+    """
+    probabilities, quantiles = backtest.probabilities, backtest.quantiles[model]
+    found = {}
+    for low in range(len(probabilities) // 2):
+        high = int(np.searchsorted(probabilities, 1 - probabilities[low] - 1e-9))
+        if high < len(probabilities) and abs(probabilities[low] + probabilities[high] - 1) < 1e-9:
+            level = round(100 * float(probabilities[high] - probabilities[low]), 6)
+            found[level] = float(metrics.coverage(backtest.actual, quantiles[..., low], quantiles[..., high]))
+    return dict(sorted(found.items()))
 
 
 def histogram(errors: dict[str, np.ndarray]) -> Histogram:

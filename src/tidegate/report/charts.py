@@ -6,51 +6,103 @@ Whatever colour tells apart, the kind of line and marker tell apart as well.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from tidegate.report.accuracy import Histogram
 from tidegate.report.markup import chart_text, figures
 
-__all__ = ["errors_by_size", "errors_by_step", "lines", "moments", "training_curve"]
+__all__ = ["Band", "View", "calibration", "errors_by_size", "errors_by_step", "lines", "moments", "training_curve"]
 
 Spec = dict[str, Any]
+Drawn: TypeAlias = list[Any]
+"""What one line has at each point: time stamps, or numbers, ``None`` where there is nothing to draw."""
 _MARKED = 60  # points of a line that carry a marker: with more it becomes a band
 _STYLES: dict[str, tuple[Spec, Spec]] = {
     "truth": ({"dash": "solid", "width": 1.6}, {"symbol": "circle", "size": 4}),
     "model": ({"dash": "dash", "width": 2.2}, {"symbol": "circle", "size": 6, "maxdisplayed": _MARKED}),
     "baseline": ({"dash": "dot", "width": 1.8}, {"symbol": "diamond-open", "size": 7, "maxdisplayed": _MARKED}),
 }
+# Where several baselines are drawn: the first as it is everywhere, the others told apart from it without colour.
+_BASELINES = (
+    ("dot", "diamond-open"),
+    ("dashdot", "square-open"),
+    ("longdash", "triangle-up-open"),
+    ("longdashdot", "cross-open"),
+    ("1px,6px", "x-open"),
+    ("8px,2px,2px,2px,2px,2px", "star-open"),
+    ("14px,6px", "triangle-down-open"),
+    ("4px,8px", "pentagon-open"),
+)
+# The edges of nested bands, the widest first: shade and edge tell them apart without colour.
+_EDGES = ("dot", "dash", "solid")
+
+
+@dataclasses.dataclass(frozen=True)
+class Band:
+    """The two ends of an interval at each point of the model's line; ``None`` where it has a gap."""
+
+    lower: Drawn
+    upper: Drawn
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class View:
+    """What a chart shows of one series.
+
+    Parameters
+    ----------
+    lines
+        The x and y values of each line.
+    bands
+        One for each level.
+    title
+        Of the axis of values.
+    """
+
+    lines: Sequence[tuple[Drawn, Drawn]]
+    bands: Sequence[Band] = ()
+    title: str = ""
 
 
 def lines(
-    parts: Sequence[tuple[str, str]], views: Sequence[Sequence[tuple[Any, Any]]], *, x: str, y: Sequence[str]
+    parts: Sequence[tuple[str, str]],
+    views: Sequence[View],
+    *,
+    x: str,
+    levels: Sequence[float] = (),
+    small: bool = False,
 ) -> Spec:
-    """Draw lines over time, one view a series.
+    """Draw lines over time, and intervals as bands around the model's, one view a series.
 
     Parameters
     ----------
     parts
         Of each line, the part that it plays (``"truth"``, ``"model"``, ``"baseline"``) and its name.
     views
-        For each view the x and y values of every line.
+        What is drawn in each view; where it has bands, their ends go with the points of the model's line.
     x
         Title of the axis of time.
-    y
-        For each view the title of the other axis.
+    levels
+        Of the bands, in per cent, ascending.
+    small
+        Without a legend and titles, which stand elsewhere.
     """
-    traces = [_line(part, name) for part, name in parts]
-    data = [
-        [{"x": xs, "y": ys, "mode": _mode(part, ys)} for (part, _), (xs, ys) in zip(parts, view, strict=True)]
-        for view in views
-    ]
-    return {
-        "data": traces,
-        "layout": _layout(x, ""),
-        "views": [{"data": traces_of, "title": chart_text(title)} for traces_of, title in zip(data, y, strict=True)],
-    }
+    widest_first = range(len(levels))[::-1]
+    traces = [_band(levels[rank], len(levels) - 1 - rank) for rank in widest_first]
+    traces += [_fine(_line(part, name)) if small else _line(part, name) for part, name in parts]
+    drawn: list[Spec] = []
+    for view in views:
+        bands: list[Spec] = [dataclasses.asdict(view.bands[rank]) for rank in widest_first]
+        bands += [
+            {"x": xs, "y": ys, "mode": _mode(part, ys)} for (part, _), (xs, ys) in zip(parts, view.lines, strict=True)
+        ]
+        drawn.append({"data": bands, "title": chart_text(view.title)})
+    layout = _layout("" if small else x, "") | ({"showlegend": False} if small else {})
+    return {"data": traces, "layout": layout, "views": drawn}
 
 
 def training_curve(losses: Mapping[str, Sequence[float]], *, unit: str) -> Spec:
@@ -83,15 +135,33 @@ def errors_by_size(shares: Histogram, names: Mapping[str, str], *, unit: str) ->
 def errors_by_step(sizes: Mapping[str, np.ndarray], bias: np.ndarray, names: Mapping[str, str], *, unit: str) -> Spec:
     """Draw the mean absolute error of each step ahead for every model, and the first model's bias."""
     steps = list(range(1, len(bias) + 1))
+    first, *others = sizes
+    styles = [_STYLES["model"], *(_baseline(place) for place in range(len(others)))]
     traces = []
-    for part, (model, heights) in zip(("model", "baseline"), sizes.items(), strict=False):
-        heights_drawn = figures(heights)
-        drawn = {"x": steps, "y": heights_drawn, "mode": _mode(part, heights_drawn)}
-        traces.append(_line(part, f"{names[model]}: mean size") | drawn)
-    first = names[next(iter(sizes))]
+    for model, (line, marker) in zip(sizes, styles, strict=True):
+        part = "model" if model == first else "baseline"
+        heights = figures(sizes[model])
+        traces.append(
+            _line(part, names[model])
+            | {"x": steps, "y": heights, "mode": _mode(part, heights), "line": line, "marker": marker}
+        )
     drawn = {"x": steps, "y": figures(bias), "mode": "lines"}
-    traces.append(_line("truth", f"{first}: mean error (bias)") | drawn)
+    traces.append(_line("truth", f"{names[first]}’s bias") | drawn)
     return {"data": traces, "layout": _layout("steps ahead", f"error, {unit}")}
+
+
+def calibration(coverages: Mapping[float, float]) -> Spec:
+    """Draw the share of the truth within intervals against the share that they promise, both in per cent."""
+    promised = figures(np.array(list(coverages)))
+    held = figures(np.array(list(coverages.values())))
+    traces = [
+        _line("truth", "As promised") | {"x": [0, 100], "y": [0, 100], "mode": "lines", "hoverinfo": "skip"},
+        _line("model", "Observed") | {"x": promised, "y": held, "mode": "lines+markers", "hovertemplate": "%{y:.1f} %"},
+    ]
+    layout = _layout("level of the interval, %", "observed coverage, %")
+    for axis in ("xaxis", "yaxis"):
+        layout[axis] |= {"range": [0, 102], "dtick": 20}
+    return {"data": traces, "layout": layout}
 
 
 def moments(times: np.ndarray) -> list[Any]:
@@ -108,6 +178,34 @@ def moments(times: np.ndarray) -> list[Any]:
 def _line(part: str, name: str) -> Spec:
     line, marker = _STYLES[part]
     return {"type": "scatter", "meta": part, "name": chart_text(name), "line": line, "marker": marker}
+
+
+def _fine(trace: Spec) -> Spec:
+    """Draw a line for a small chart: thinner, with smaller and fewer markers."""
+    line, marker = trace["line"] | {"width": 1.3}, trace["marker"] | {"size": 3, "maxdisplayed": _MARKED}
+    return trace | {"line": line, "marker": marker}
+
+
+def _band(level: float, rank: int) -> Spec:
+    """Give the trace of a band, counted from the widest; the page fills in its outline and its shade."""
+    edge = _EDGES[rank % len(_EDGES)]
+    return {
+        "type": "scatter",
+        "meta": "band",
+        "name": f"{level:g} %",
+        "mode": "lines",
+        "fill": "toself",
+        "hoverinfo": "skip",
+        "line": {"dash": edge, "width": 0.8},
+        "legendrank": 2000 - rank,
+    }
+
+
+def _baseline(place: int) -> tuple[Spec, Spec]:
+    """Give the style of one of several baselines."""
+    line, marker = _STYLES["baseline"]
+    dash, symbol = _BASELINES[place % len(_BASELINES)]
+    return line | {"dash": dash}, marker | {"symbol": symbol}
 
 
 def _mode(part: str, heights: Sequence[Any]) -> str:

@@ -6,9 +6,11 @@ import dataclasses
 
 import numpy as np
 
-__all__ = ["MOST", "Shown", "choose"]
+__all__ = ["MOST", "Shown", "choose", "extremes"]
 
 MOST = 24  # three groups of eight: a menu that a thumb can scroll, and a file that stays small
+_EXTREMES = 3  # best, and worst: what a screen shows at once
+_BEST, _WORST = "Most accurate", "Least accurate"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -47,11 +49,24 @@ def choose(mase: np.ndarray, most: int = MOST) -> list[Shown]:
     third = most // 3
     middle = (count - third) // 2
     groups = {
-        "Most accurate": ranked[:third],
+        _BEST: ranked[:third],
         "Around the median": ranked[middle : middle + third],
-        "Least accurate": ranked[count - third : count],
+        _WORST: ranked[count - third : count],
     }
     return [_shown(int(index), mase, name) for name, indices in groups.items() for index in indices]
+
+
+def extremes(mase: np.ndarray, most: int = _EXTREMES) -> list[Shown]:
+    """Choose the (series, target) pairs with the lowest and with the highest MASE, `[series, target]`.
+
+    At most ``most`` of either, none in both; the best of all comes first, the worst of all first among the worst.
+    Nothing where fewer than two have a score.
+    """
+    flat = mase.ravel()
+    ranked = np.argsort(flat, kind="stable")[: np.isfinite(flat).sum()]
+    count = min(most, len(ranked) // 2)
+    best = [_shown(int(index), mase, _BEST) for index in ranked[:count]]
+    return best + [_shown(int(index), mase, _WORST) for index in ranked[::-1][:count]]
 
 
 def _shown(index: int, mase: np.ndarray, group: str) -> Shown:

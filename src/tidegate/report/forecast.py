@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import os
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -11,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tidegate._core.files import write_text
-from tidegate.report import accuracy, charts, tables
-from tidegate.report.choice import Shown, choose
-from tidegate.report.markup import figures, text
+from tidegate.report import accuracy, charts, drawings, tables
+from tidegate.report.choice import Shown
+from tidegate.report.markup import number, text, whole
+from tidegate.report.material import Material
 from tidegate.report.page import Section, chart, page
-from tidegate.report.words import OWN, best_baseline, frequency_name, model_name, verdict
+from tidegate.report.words import INTERVAL_METRICS, METRICS, OWN, frequency_name, short_name, verdict
 
 if TYPE_CHECKING:
     from tidegate.data.table import SeriesTable
@@ -23,12 +25,12 @@ if TYPE_CHECKING:
 
 __all__ = ["ForecastReport"]
 
-_MOST_POINTS = 600  # of a line: more than a screen has columns for, and the file stays small
-
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class ForecastReport:
     """A report about one fit of a forecaster.
+
+    What makes no sense for it is left out: intervals where there are points only, a ranking of one series.
 
     Parameters
     ----------
@@ -45,6 +47,8 @@ class ForecastReport:
         What these losses measure.
     settings
         Groups of settings to list: name of the group, then names and values.
+    bands
+        Intervals after the data: a level in per cent to the lower and the upper ends, each like ``forecast``.
     notes
         What was noticed in the data and mended.
     """
@@ -56,6 +60,7 @@ class ForecastReport:
     losses: Mapping[str, Sequence[float]]
     loss: str
     settings: Mapping[str, Mapping[str, object]]
+    bands: Mapping[float, tuple[np.ndarray, np.ndarray]] = dataclasses.field(default_factory=dict)
     notes: Sequence[str] = ()
 
     def html(self) -> str:
@@ -66,7 +71,7 @@ class ForecastReport:
             self._lead(),
             self._sections(),
             self._charts(),
-            first=self._first,
+            first=self._material.first,
         )
 
     def write(self, path: str | os.PathLike[str]) -> None:
@@ -74,56 +79,82 @@ class ForecastReport:
         write_text(path, self.html())
 
     def _lead(self) -> str:
-        windows = len(self.backtest.cutoffs)
         facts = {
-            "Series": f"{len(self.table.ids):,}".replace(",", "\u202f"),
-            "Rows": f"{len(self.table.times):,}".replace(",", "\u202f"),
+            "Series": whole(len(self.table.ids)),
+            "Rows": whole(len(self.table.times)),
             "Horizon": self._steps,
             "Frequency": frequency_name(self.table.columns.frequency),
             "Season": f"{self.backtest.season} steps" if self.backtest.season > 1 else "none found",
-            "Backtest": f"{windows} window{'s' if windows > 1 else ''}",
+            "Backtest": self._windows,
         }
         return f'<p class="lead">{text(verdict(self.backtest.scores))}</p>{tables.facts(facts)}'
 
     def _sections(self) -> list[Section]:
-        return [
+        sections = [
             Section("forecast", "History and forecast", self._forecast_section()),
             Section("scores", "Scores beside the baselines", self._scores_section()),
+            Section("calibration", "Intervals against the truth", self._calibration_section()),
             Section("backtest", "Forecasts against the truth", self._backtest_section()),
             Section("errors", "Errors", self._errors_section()),
+            Section("series", "Best and worst series", self._series_section()),
             Section("training", "Training", self._training_section()),
             Section("data", "What was noticed in the data", tables.notes_list(self.notes)),
             Section("settings", "Settings", tables.settings_tables(self.settings)),
         ]
+        return [section for section in sections if section.content]
 
     def _forecast_section(self) -> str:
+        bands = " Shaded: intervals, which are to hold as many of the values as their levels say." if self.bands else ""
         return self._menu("forecast-series") + chart(
             "forecast",
             label="The observed values and, after them, the forecast",
-            caption="Solid: what was observed, up to the last row of the data. Dashed, with dots: the forecast of the "
-            "final model, which was fitted on all rows. Gaps in the solid line are missing values.",
+            caption="Solid: the latest that was observed, up to the last row of the data. Dashed, with dots: the "
+            f"forecast of the final model, which was fitted on all rows.{bands} Gaps in the solid line are missing "
+            "values.",
         )
 
     def _scores_section(self) -> str:
-        windows, series = len(self.backtest.cutoffs), len(self.backtest.ids)
         caption = (
-            f"Over {windows} held-out window{'s' if windows > 1 else ''} of {self._steps} of {series} series. "
+            f"Over {self._windows.replace('window', 'held-out window')} of {self._steps} of "
+            f"{len(self.backtest.ids)} series. "
             "No model saw the values that it is scored on. The best of each column is bold and starred."
         )
-        return tables.score_table(self.backtest.scores, caption) + tables.terms()
+        shown = {name: METRICS[name] for name in METRICS if any(name in each for each in self.backtest.scores.values())}
+        return tables.score_table(self.backtest.scores, caption) + tables.terms(shown)
+
+    def _calibration_section(self) -> str:
+        if not self._calibrated:
+            return ""
+        scores, levels = self.backtest.scores[OWN], self.backtest.intervals[OWN]
+        count = int(np.isfinite(self.backtest.actual).sum())
+        table = tables.interval_table(
+            levels, f"Over {whole(count)} held-out values; the width is in the units of the data."
+        )
+        drawn = chart(
+            "calibration",
+            label="Observed coverage of the intervals against their levels",
+            caption="Dots on the solid line: the intervals hold what they promise. Below it they are too narrow, above "
+            f"it wider than they need be. {_by_chance(count)}",
+        )
+        others = f"CRPS {number(scores['CRPS'])} · pinball loss {number(scores['pinball'])}"
+        return (
+            f'<div class="columns"><div>{table}<p class="faint">{others}</p>{tables.terms(INTERVAL_METRICS)}</div>'
+            f"<div>{drawn}</div></div>"
+        )
 
     def _backtest_section(self) -> str:
+        bands = " Shaded: the intervals that it had forecast." if self._calibrated else ""
         return self._menu("backtest-series") + chart(
             "backtest",
             label="Held-out values, the model's forecasts of them, and the best baseline's",
-            caption="Solid: what came. Dashed, with dots: what the model had forecast before. Dotted, with open "
-            "diamonds: the best baseline. A model earns its keep where the dots lie nearer to the solid line.",
+            caption=f"Solid: what came. Dashed, with dots: what the model had forecast before.{bands} Dotted, with "
+            "open diamonds: the best baseline. A model earns its keep where the dots lie nearer to the solid line.",
         )
 
     def _errors_section(self) -> str:
         unit = (
             "Errors are in units of the data."
-            if self._single
+            if self._material.single
             else "Errors are divided by each series' usual change over one season, so that series of all sizes count "
             "alike: 1 is the usual error of repeating the last season."
         )
@@ -133,13 +164,46 @@ class ForecastReport:
             caption=f"A good model's bars crowd around zero, and about as many lie left as right. {unit} The "
             "outermost bars also hold all larger errors.",
         )
+        if self._material.horizon == 1:
+            return by_size
         by_step = chart(
             "steps",
-            label="Mean error by steps ahead",
-            caption="Errors usually grow with the steps ahead. The solid line is the mean error: steadily above zero "
-            "the forecasts are too high, below it too low.",
+            label="Mean error of the model and of each baseline by steps ahead",
+            caption="Errors usually grow with the steps ahead; where the dashed line lies below all others, the model "
+            "is the better choice for that step. The solid line is its mean error: steadily above zero its forecasts "
+            "are too high, below it too low.",
         )
         return f"<h3>By size</h3>{by_size}<h3>By steps ahead</h3>{by_step}"
+
+    def _series_section(self) -> str:
+        groups: dict[str, list[str]] = {}
+        for place, one in enumerate(self._material.extremes):
+            drawn = chart(
+                f"series-{place}",
+                label=f"Held-out values and forecasts of {self._material.label(one)}",
+                caption=self._measured(one),
+                small=self._material.label(one),
+            )
+            groups.setdefault(one.group, []).append(drawn)
+        if not groups:
+            return ""
+        shown = "".join(
+            f'<h3>{text(group)}</h3><div class="columns">{"".join(each)}</div>' for group, each in groups.items()
+        )
+        return (
+            "<p>By the model’s MASE over the held-out windows; the best baseline’s stands beside it. Solid: what came, "
+            f"and as much of what was before. Dashed, with dots: the forecasts.</p>{shown}"
+        )
+
+    def _measured(self, one: Shown) -> str:
+        """Say how accurate the model was on a series, beside the best baseline of that series."""
+        scores = {model: float(mase[one.series, one.target]) for model, mase in self._material.mase.items()}
+        others = {model: mase for model, mase in scores.items() if model != OWN and math.isfinite(mase)}
+        said = f"MASE {number(scores[OWN])}"
+        if not others:
+            return said
+        best = min(others, key=lambda model: others[model])
+        return f"{said}; {short_name(best)} {number(others[best])}"
 
     def _training_section(self) -> str:
         if not any(self.losses.values()):
@@ -152,114 +216,52 @@ class ForecastReport:
         )
 
     def _charts(self) -> dict[str, Any]:
-        compared = accuracy.unit_errors(self.backtest, self._scale, self._compared)
-        names = {model: model_name(model) for model in compared}
-        unit = ", ".join(self.table.columns.targets) if self._single else "in usual seasonal changes"
-        steps = {model: accuracy.step_errors(values) for model, values in compared.items()}
-        return {
-            "forecast": self._forecast_chart(),
-            "backtest": self._backtest_chart(),
-            "sizes": charts.errors_by_size(accuracy.histogram(compared), names, unit=unit),
-            "steps": charts.errors_by_step(
-                {model: size for model, (size, _) in steps.items()}, steps[OWN][1], names, unit=unit
-            ),
-            "training": charts.training_curve(self.losses, unit=f"loss ({self.loss})"),
-        }
-
-    def _forecast_chart(self) -> dict[str, Any]:
-        views = []
-        for one in self._shown:
-            start, stop = int(self.table.offsets[one.series]), int(self.table.offsets[one.series + 1])
-            past = slice(max(start, stop - _MOST_POINTS), stop)
-            observed = charts.moments(self.table.times[past]), figures(self.table.values[past, one.target])
-            coming = charts.moments(self.times[one.series]), figures(self.forecast[one.series, :, one.target])
-            views.append([observed, coming])
-        return charts.lines([("truth", "Observed"), ("model", "Forecast")], views, **self._axes)
-
-    def _backtest_chart(self) -> dict[str, Any]:
-        backtest = self.backtest
-        lines = {"truth": backtest.actual} | {name: backtest.forecasts[name] for name in self._compared}
-        views: list[list[tuple[list[Any], list[Any]]]] = []
-        for one in self._shown:
-            row = self._backtest_row[one.series]
-            if row < 0:
-                views.append([([], [])] * len(lines))
-                continue
-            # A series that is too short for all windows has fewer of them: the others hold no forecast.
-            served = np.flatnonzero(np.isfinite(backtest.forecasts[OWN][:, row]).any(axis=(1, 2)))
-            order = served[-max(1, _MOST_POINTS // backtest.times.shape[2]) :]
-            times = _apart([charts.moments(backtest.times[window, row]) for window in order])
-            heights = [_apart([figures(y[window, row, :, one.target]) for window in order]) for y in lines.values()]
-            views.append([(times, line) for line in heights])
-        parts = [("truth", "Truth"), ("model", model_name(OWN))]
-        parts += [("baseline", model_name(name)) for name in self._compared[1:]]
-        return charts.lines(parts, views, **self._axes)
+        material = self._material
+        unit = ", ".join(self.table.columns.targets) if material.single else "in seasonal changes"
+        drawn = {"forecast": drawings.forecast_chart(material)}
+        if self._calibrated:
+            drawn["calibration"] = charts.calibration(accuracy.coverages(self.backtest, OWN))
+        drawn |= {"backtest": drawings.backtest_chart(material), "sizes": drawings.errors_by_size(material, unit)}
+        if material.horizon > 1:
+            drawn["steps"] = drawings.errors_by_step(material, unit)
+        for place, one in enumerate(material.extremes):
+            drawn[f"series-{place}"] = drawings.series_chart(material, one)
+        drawn["training"] = charts.training_curve(self.losses, unit=f"loss ({self.loss})")
+        return drawn
 
     def _menu(self, identity: str) -> str:
-        return tables.menu(self._shown, self._labels, self._first, identity)
+        material = self._material
+        return tables.menu(material.shown, [material.label(one) for one in material.shown], material.first, identity)
 
     @property
     def _steps(self) -> str:
-        horizon = self.times.shape[1]
+        horizon = self._material.horizon
         return f"{horizon} step{'s' if horizon > 1 else ''}"
 
     @property
-    def _single(self) -> bool:
-        return self._scale.size == 1
+    def _windows(self) -> str:
+        windows = len(self.backtest.cutoffs)
+        return f"{windows} window{'s' if windows > 1 else ''}"
 
     @property
-    def _axes(self) -> dict[str, Any]:
-        targets = self.table.columns.targets
-        zone = " (UTC)" if self.table.timezone else ""  # local time would draw an hour of autumn twice
-        return {"x": self.table.columns.time + zone, "y": [targets[one.target] for one in self._shown]}
-
-    @property
-    def _labels(self) -> list[str]:
-        targets = self.table.columns.targets
-        named = len(targets) > 1
-        labels = []
-        for one in self._shown:
-            series = [str(self.table.ids[one.series])] if self.table.has_id else []
-            labels.append(" · ".join(series + [targets[one.target]] * (named or not series)))
-        return labels
-
-    @property
-    def _first(self) -> int:
-        """The view shown first: the middling series of many, the first of a few."""
-        return len(self._shown) // 2 if self._shown[0].group else 0
+    def _calibrated(self) -> bool:
+        """Whether the backtest has intervals."""
+        return bool(self.backtest.levels and self.backtest.intervals.get(OWN))
 
     @cached_property
-    def _compared(self) -> list[str]:
-        """The model, and the baseline that comes closest to it."""
-        found = best_baseline(self.backtest.scores)
-        return [OWN, *([found[0]] if found else [])]
-
-    @cached_property
-    def _backtest_row(self) -> np.ndarray:
-        """Where each of the table's series stands in the backtest, `[series]`; −1 where it does not."""
-        rows = {identity: row for row, identity in enumerate(self.backtest.ids.tolist())}
-        return np.array([rows.get(identity, -1) for identity in self.table.ids.tolist()])
-
-    @cached_property
-    def _scale(self) -> np.ndarray:
-        """The usual seasonal change of the backtest's series, `[series, target]`."""
-        rows = self._backtest_row
-        whole = accuracy.seasonal_scale(self.table, self.backtest.season)
-        scale = np.full((len(self.backtest.ids), whole.shape[1]), np.nan)
-        scale[rows[rows >= 0]] = whole[rows >= 0]
-        return scale
-
-    @cached_property
-    def _shown(self) -> list[Shown]:
-        rows = self._backtest_row
-        scores = accuracy.series_mase(self.backtest, self._scale, OWN)
-        mase = np.where((rows >= 0)[:, None], scores[rows], np.nan)
-        return choose(mase)
+    def _material(self) -> Material:
+        return Material(
+            table=self.table,
+            times=self.times,
+            forecast=self.forecast,
+            backtest=self.backtest,
+            bands=self.bands,
+        )
 
 
-def _apart(windows: list[list[Any]]) -> list[Any]:
-    """Join the points of several windows, with nothing between two, so that no line connects them."""
-    joined: list[Any] = []
-    for window in windows:
-        joined += [*window, None]
-    return joined[:-1]
+def _by_chance(count: int) -> str:
+    """Say how far the coverage of a perfect interval of 80 per cent strays among so many values."""
+    if not count:
+        return ""
+    points = round(196 * math.sqrt(0.8 * 0.2 / count), 1)  # two standard errors of a share, were values independent
+    return f"By chance alone the coverage of a perfect 80 % interval strays here by some {number(points)} points."

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["chart_text", "embedded_json", "figures", "number", "text"]
+__all__ = ["chart_text", "embedded_json", "figures", "number", "text", "whole"]
 
 # Inside <script> only these can end the script or open a comment; as JSON escapes they mean the same.
 _UNSAFE = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
@@ -71,6 +71,15 @@ def number(value: float | None) -> str:
     decimals = max(0, 3 - math.floor(math.log10(size))) if size else 0
     written = f"{value:,.{decimals}f}".replace(",", "\u202f")
     return written.rstrip("0").rstrip(".") if decimals else written
+
+
+def whole(value: int) -> str:
+    """Write a whole number for people, thousands apart.
+
+    >>> whole(1234567).replace("\u202f", " ")
+    '1 234 567'
+    """
+    return f"{value:,}".replace(",", "\u202f")
 
 
 def _short(value: float) -> float | int:

@@ -25,12 +25,16 @@ class Section:
     content: str
 
 
-def chart(name: str, *, label: str, caption: str) -> str:
-    """Give the place of a chart: ``label`` is for those who cannot see it, ``caption`` says how to read it."""
-    return (
-        f'<figure><div class="chart" data-chart="{text(name)}" role="img" aria-label="{text(label)}"></div>'
-        f"<figcaption>{text(caption)}</figcaption></figure>"
-    )
+def chart(name: str, *, label: str, caption: str, small: str = "") -> str:
+    """Give the place of a chart: ``label`` is for those who cannot see it, ``caption`` says how to read it.
+
+    A small one has a title, ``small``, and the caption below that, both above the chart.
+    """
+    kind = "chart small" if small else "chart"
+    place = f'<div class="{kind}" data-chart="{text(name)}" role="img" aria-label="{text(label)}"></div>'
+    if small:
+        return f"<figure><figcaption><strong>{text(small)}</strong><br>{text(caption)}</figcaption>{place}</figure>"
+    return f"<figure>{place}<figcaption>{text(caption)}</figcaption></figure>"
 
 
 def page(title: str, lead: str, sections: Sequence[Section], charts: Mapping[str, Any], *, first: int) -> str:

@@ -8,7 +8,7 @@ from tidegate.report.choice import Shown
 from tidegate.report.markup import number, text
 from tidegate.report.words import METRICS, OWN, best_models, model_name
 
-__all__ = ["facts", "menu", "notes_list", "score_table", "settings_tables", "terms"]
+__all__ = ["facts", "interval_table", "menu", "notes_list", "score_table", "settings_tables", "terms"]
 
 
 def facts(pairs: Mapping[str, object]) -> str:
@@ -36,7 +36,24 @@ def score_table(scores: Mapping[str, Mapping[str, float]], caption: str) -> str:
     )
 
 
-def terms(metrics: Mapping[str, str] = METRICS) -> str:
+def interval_table(levels: Mapping[float, Mapping[str, float]], caption: str) -> str:
+    """Show the scores of intervals, a row a level."""
+    columns = {"coverage": "coverage, %", "width": "mean width", "MSIS": "MSIS"}
+    head = "".join(f'<th scope="col">{text(name)}</th>' for name in columns.values())
+    rows = []
+    for level, values in levels.items():
+        cells = "".join(
+            f'<td data-metric="{text(name)}">{text(number(values.get(metric)))}</td>'
+            for metric, name in columns.items()
+        )
+        rows.append(f'<tr><th scope="row">{level:g} %</th>{cells}</tr>')
+    return (
+        f'<table class="scores"><caption>{text(caption)}</caption>'
+        f'<thead><tr><th scope="col">Level</th>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
+    )
+
+
+def terms(metrics: Mapping[str, str]) -> str:
     """Explain the metrics."""
     entries = "".join(f"<dt>{text(name)}</dt><dd>{text(meaning)}</dd>" for name, meaning in metrics.items())
     return f'<details><summary>What the scores mean</summary><dl class="terms">{entries}</dl></details>'

@@ -7,7 +7,16 @@ from collections.abc import Mapping
 
 from tidegate.report.markup import number
 
-__all__ = ["METRICS", "OWN", "best_baseline", "best_models", "frequency_name", "model_name", "verdict"]
+__all__ = [
+    "INTERVAL_METRICS",
+    "METRICS",
+    "OWN",
+    "best_baseline",
+    "best_models",
+    "frequency_name",
+    "model_name",
+    "verdict",
+]
 
 OWN = "tidegate"
 METRICS: dict[str, str] = {
@@ -19,6 +28,22 @@ METRICS: dict[str, str] = {
     "the mean. Higher is better.",
     "MASE": "Mean absolute error as a multiple of the usual change over one season in the series: comparable across "
     "series, and below 1 means better than repeating the last season usually is. Lower is better.",
+    "RMSSE": "As MASE, from squares: the root of the mean squared error over the mean squared change over one season; "
+    "large errors weigh more. Lower is better.",
+    "OWA": "The mean of sMAPE and MASE, each as a multiple of Naive2’s: the score of the M4 competition, 1 is Naive2. "
+    "Lower is better.",
+}
+INTERVAL_METRICS: dict[str, str] = {
+    "coverage": "Per cent of the held-out values that lay within the interval. Neither low nor high is better: the "
+    "level is the aim.",
+    "mean width": "From the lower to the upper end, in the units of the data. Of two models with the same coverage the "
+    "one with the lower width says more.",
+    "MSIS": "Mean scaled interval score: the width, and a fine for each value outside, as a multiple of the usual "
+    "change over one season. Lower is better.",
+    "pinball loss": "Mean loss of the quantiles that bound the intervals, and of the median, in the units of the "
+    "data. Lower is better.",
+    "CRPS": "Continuous ranked probability score, of the whole predictive distribution, in the units of the data; for "
+    "a point forecast it would be the mean absolute error. Lower is better.",
 }
 _HIGHER_IS_BETTER = frozenset({"R2"})
 _NAMES = {
@@ -52,6 +77,11 @@ Scores = Mapping[str, Mapping[str, float]]
 def model_name(model: str) -> str:
     """Give the name of a model for people: what it is, in brackets what it does."""
     return _NAMES.get(model, model)
+
+
+def short_name(model: str) -> str:
+    """Give the name of a model for people where there is little room: without what stands in brackets."""
+    return model_name(model).partition(" (")[0]
 
 
 def frequency_name(frequency: str | int | None) -> str:

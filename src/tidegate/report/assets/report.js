@@ -21,28 +21,66 @@
     return Object.fromEntries(Object.keys(PAPER).map((name) => [name, style.getPropertyValue(`--${name}`).trim()]));
   };
 
-  const traces = (chart, palette) => chart.data.map((trace, index) => {
-    const shown = chart.views ? chart.views[view].data[index] : {};
-    const colour = palette[trace.meta];
-    return {
-      ...trace, ...shown,
-      marker: {...trace.marker, color: colour},
-      ...(trace.line ? {line: {...trace.line, color: colour}} : {}),
-    };
-  });
+  // A chart of one view, such as those of the best and worst series, follows no menu.
+  const shownIn = (chart) => chart.views && chart.views[chart.views.length > 1 ? view : 0];
+
+  // A band comes as the two ends of an interval at each point of the model's line; its outline goes along one and back
+  // along the other. Where the line has a gap, one outline ends and the next begins.
+  const outline = ({lower, upper}, times) => {
+    const [x, y] = [[], []];
+    for (let from = 0, to; from < upper.length; from = to + 1) {
+      to = upper.indexOf(null, from);
+      if (to < 0) to = upper.length;
+      const along = times.slice(from, to);
+      x.push(...along, ...along.slice().reverse(), null);
+      y.push(...upper.slice(from, to), ...lower.slice(from, to).reverse(), null);
+    }
+    return {x, y};
+  };
+
+  const shade = (colour, depth) => {
+    const [red, green, blue] = [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16));
+    return `rgba(${red}, ${green}, ${blue}, ${Math.min(0.12 + 0.07 * depth, 0.4)})`;
+  };
+
+  const brief = (value) => String(Number(value.toPrecision(5)));
+
+  const traces = (chart, palette) => {
+    const shown = shownIn(chart);
+    const whole = chart.data.map((trace, index) => ({...trace, ...(shown ? shown.data[index] : {})}));
+    const bands = whole.filter((trace) => trace.meta === "band");
+    return whole.map((trace) => {
+      if (trace.meta === "band") {
+        const {lower, upper, ...rest} = trace;
+        const line = {...trace.line, color: palette.model};
+        const within = whole.find((other) => other.meta === "model").x;
+        return {...rest, ...outline(trace, within), line, fillcolor: shade(palette.model, bands.indexOf(trace))};
+      }
+      const colour = palette[trace.meta];
+      const drawn = {...trace, marker: {...trace.marker, color: colour}};
+      if (trace.line) drawn.line = {...trace.line, color: colour};
+      if (trace.meta === "model" && bands.length) {
+        drawn.text = trace.x.map((_, at) => bands.filter((band) => band.upper[at] != null).map((band) =>
+          `${band.name}: ${brief(band.lower[at])} – ${brief(band.upper[at])}`).reverse().join("<br>"));
+        drawn.hovertemplate = "%{y}<br>%{text}";
+      }
+      return drawn;
+    });
+  };
 
   const layout = (chart, palette) => {
     const axis = {gridcolor: palette.rule, linecolor: palette.faint, zerolinecolor: palette.faint, automargin: true, fixedrange: touch};
-    const title = chart.views ? {text: chart.views[view].title} : chart.layout.yaxis.title;
+    const shown = shownIn(chart);
+    const title = shown ? {text: shown.title} : chart.layout.yaxis.title;
     return {
-      ...chart.layout,
+      showlegend: true, ...chart.layout,
       xaxis: {...axis, ...chart.layout.xaxis},
       yaxis: {...axis, ...chart.layout.yaxis, title},
       font: {color: palette.ink, family: "system-ui, sans-serif", size: 13},
       hoverlabel: {bgcolor: palette.paper, bordercolor: palette.rule, font: {color: palette.ink}},
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
       autosize: true, ...(palette === PAPER ? {width: PAPER_WIDTH} : {}),
-      margin: {l: 8, r: 8, t: 8, b: 8}, showlegend: true, dragmode: touch ? false : "zoom",
+      margin: {l: 8, r: 8, t: 8, b: 8}, dragmode: touch ? false : "zoom",
     };
   };
 
@@ -55,7 +93,8 @@
   const choose = (chosen) => {
     view = chosen;
     menus.forEach((menu) => { menu.value = String(chosen); });
-    places.filter((place) => drawn.has(place) && charts[place.dataset.chart].views).forEach((place) => draw(place));
+    const follows = (place) => (charts[place.dataset.chart].views || []).length > 1;
+    places.filter((place) => drawn.has(place) && follows(place)).forEach((place) => draw(place));
   };
 
   const start = () => {
