@@ -74,6 +74,14 @@ def write(tmp_path: Path) -> Callable[..., Path]:
     return written
 
 
+@pytest.fixture
+def untrained(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fail if anything is trained."""
+    from tidegate.forecast import Forecaster
+
+    monkeypatch.setattr(Forecaster, "fit", lambda *_, **__: pytest.fail("trained before the output was checked"))
+
+
 def daily(rows: int, *, series: Sequence[str] = ("north",), first: int = 1) -> list[str]:
     """Give lines of a table ``store,date,units``: so many days for each series, from some day of 2024 on."""
     day = dt.date(2024, 1, 1)

@@ -23,14 +23,6 @@ def arguments(lines: Lines, write: Any, tiny: tuple[str, ...]) -> list[str]:
     return ["forecast", str(write(lines(30))), *COLUMNS, "--horizon", "3", *tiny, "--quiet"]
 
 
-@pytest.fixture
-def untrained(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Fail if anything is trained."""
-    from tidegate.forecast import Forecaster
-
-    monkeypatch.setattr(Forecaster, "fit", lambda *_, **__: pytest.fail("trained before the output was checked"))
-
-
 @pytest.mark.usefixtures("untrained")
 def test_a_file_in_the_place_of_the_folder(cli: Any, arguments: list[str], tmp_path: Path) -> None:
     (tmp_path / "run").write_text("a file")

@@ -35,6 +35,16 @@ def test_success_gives_the_code_of_the_command(capsys: pytest.CaptureFixture[str
             2,
             "tidegate: error: 'skip_short' is short; leave it out (--skip-short), or --sort\n",
         ),
+        (
+            errors.SpecError("fit it with uncertainty=Uncertainty(head='quantiles'), or Uncertainty(calibration=0.1)"),
+            2,
+            "tidegate: error: fit it with --head quantiles, or --calibration 0.1\n",
+        ),
+        (
+            errors.DataError("the future lacks 'future'; give future= with those rows"),
+            2,
+            "tidegate: error: the future lacks 'future'; give --future with those rows\n",
+        ),
         (errors.TrainingError("loss is NaN"), 1, "tidegate: error: loss is NaN; --debug shows where\n"),
         (PermissionError(13, "Permission denied", "a.csv"), 2, "tidegate: error: Permission denied ('a.csv')\n"),
         (KeyboardInterrupt(), 130, "tidegate: interrupted\n"),

@@ -38,3 +38,9 @@ def test_tables_are_plain_text_with_one_line_a_row(capsys: pytest.CaptureFixture
     assert "[bold]x[/bold]" in out
     assert len([line for line in out.splitlines() if line.strip()]) == 4
     assert "\x1b" not in out
+
+
+def test_eight_metrics_fit_eighty_columns(capsys: pytest.CaptureFixture[str]) -> None:
+    numbers = ["-0.5941", "98.76", "17.41", "15.28", "-0.594", "2.4685", "2.9052", "2.0421"]
+    Console().table([["", "MAE", "RMSE", "MAPE", "sMAPE", "R2", "MASE", "RMSSE", "OWA"], ["Seasonal naive", *numbers]])
+    assert max(map(len, capsys.readouterr().out.splitlines())) <= 80

@@ -15,9 +15,7 @@ import pandas as pd
 import pytest
 
 from tidegate.cli import forecast as command
-from tidegate.cli.forecast import Options, build_model
 from tidegate.forecast import Forecaster
-from tidegate.specs import Columns
 
 Lines = Callable[..., list[str]]
 COLUMNS = ("--time", "date", "--target", "units", "--id", "store")
@@ -118,7 +116,7 @@ def test_a_constant_series_is_served_as_the_constant(served: Any, write: Any, tm
 
 
 def test_short_series_are_left_out_on_request(served: Any, lines: Lines, write: Any, tmp_path: Path) -> None:
-    table = lines(40, series=("north", "south")) + lines(5, series=("west",))[1:]
+    table = lines(40, series=("north", "south")) + lines(1, series=("west",))[1:]
     summary, _ = served(write(table), "--skip-short")
     assert set(pd.read_csv(tmp_path / "run" / "forecast.csv")["store"]) == {"north", "south"}
     assert [note for note in summary["notes"] if "series 'west'" in note and "left out" in note]
@@ -178,37 +176,6 @@ def test_short_series_are_held_out_less(rows: int, skip_short: bool, windows: in
         table=read_frame(pd.concat(parts)), model=Forecaster(horizon=3), folder=Path("run"), skip_short=skip_short
     )
     assert job._roomy_windows() == windows
-
-
-def _options(**changes: Any) -> Options:
-    return Options(csv=Path("x.csv"), horizon=5, out=Path("run"), **changes)
-
-
-def test_without_options_the_forecaster_keeps_its_defaults() -> None:
-    model = build_model(_options(), Columns())
-    assert model.get_params() == Forecaster(horizon=5).get_params()
-
-
-def test_every_option_reaches_the_forecaster() -> None:
-    options = _options(
-        context=10,
-        season=2,
-        strategy="recursive",
-        cell="gru",
-        hidden_size=7,
-        layers=2,
-        epochs=3,
-        batch_size=11,
-        learning_rate=0.5,
-        seed=9,
-        device="cpu",
-    )
-    model = build_model(options, Columns(time="date"))
-    assert (model.context, model.season, model.strategy, model.seed, model.device) == (10, 2, "recursive", 9, "cpu")
-    assert (model.network.cell, model.network.hidden_size, model.network.num_layers) == ("gru", 7, 2)
-    assert (model.training.epochs, model.training.max_steps) == (3, None)
-    assert (model.training.batch_size, model.training.learning_rate) == (11, 0.5)
-    assert model.columns.time == "date"
 
 
 def test_the_command_is_documented() -> None:

@@ -22,7 +22,7 @@ def test_json_holds_what_the_file_holds(cli: Any, model_file: Path) -> None:
     weights = model.network_.state_dict()
     assert (info["kind"], info["tidegate"], info["format_version"]) == ("forecaster", tidegate.__version__, 1)
     assert (info["params"]["horizon"], info["params"]["network"]["hidden_size"]) == (3, 4)
-    assert info["learned"]["columns"]["targets"] == ["units"]
+    assert info["learned"]["settled"]["columns"]["targets"] == ["units"]
     assert info["bytes"] == model_file.stat().st_size
     assert info["numbers"] == sum(np.prod(tensor.shape, dtype=int) for tensor in weights.values())
     assert {name: entry["shape"] for name, entry in info["tensors"].items()} == {
@@ -33,7 +33,7 @@ def test_json_holds_what_the_file_holds(cli: Any, model_file: Path) -> None:
 
 def test_for_people(cli: Any, model_file: Path) -> None:
     out = cli("info", model_file).out
-    for said in ("forecaster", "network.hidden_size", "learned.columns.time", "date", "(checked)"):
+    for said in ("forecaster", "network.hidden_size", "learned.settled.columns.time", "date", "(checked)"):
         assert said in out
 
 

@@ -68,10 +68,10 @@ def test_missing_values_are_told(cli: Any, model_file: Path, lines: Lines, write
 
 
 def test_short_series_are_refused_or_left_out(cli: Any, model_file: Path, lines: Lines, write: Any) -> None:
-    csv = write(lines(10) + lines(2, series=("west",))[1:])
+    csv = write(lines(10) + lines(1, series=("west",))[1:])
     result = cli("predict", model_file, csv)
     assert (result.code, result.out) == (2, "")
-    assert "series 'west' has 2 rows" in result.err
+    assert "series 'west' has 1 row" in result.err
     result = cli("predict", model_file, csv, "--skip-short")
     assert set(pd.read_csv(io.StringIO(result.out))["store"]) == {"north"}
 

@@ -24,15 +24,20 @@ _OWN = (errors.StateError, errors.NotFittedError, errors.ShapeError, errors.Trai
 
 # Messages name arguments as Python has them; what stands in quotes is the user's own and stays.
 _FLAGS = {
+    "Uncertainty(calibration=0.1)": "--calibration 0.1",
+    "uncertainty=Uncertainty(head='quantiles')": "--head quantiles",
     "batch_size": "--batch-size",
+    "calibration": "--calibration",
+    "future=": "--future",
     "hidden_size": "--hidden-size",
     "learning_rate": "--learning-rate",
     "max_steps": "--max-steps",
     "num_layers": "--layers",
     "skip_short": "--skip-short",
     "sort=True": "--sort",
+    "strategy='recursive'": "--strategy recursive",
 }
-_ARGUMENT = re.compile(rf"""(?<!['"\w-])({"|".join(_FLAGS)})(?!['"\w])""")
+_ARGUMENT = re.compile(rf"""(?<!['"\w-])({"|".join(map(re.escape, _FLAGS))})(?!['"\w])""")
 
 
 def guarded(run: Callable[[], int], *, debug: bool = False) -> int:

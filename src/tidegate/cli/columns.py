@@ -3,17 +3,52 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import gzip
 import io
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated, TypeAlias
+
+from typer import Option
 
 from tidegate.specs import Columns
 
-__all__ = ["choose_columns", "header_of"]
+__all__ = ["ColumnFlags", "choose_columns", "header_of"]
+
+Names: TypeAlias = list[str] | None
 
 _LONGEST = 1_000_000  # bytes of a header: a file without line breaks is not read whole for it
 _TIME_NAMES = ("ds", "date", "datetime", "timestamp", "time", "date_time", "day", "month")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ColumnFlags:
+    """The options that say which column is what, for every command that trains on a table.
+
+    Where an option takes several names, it may be repeated, and each text may hold several with commas between.
+    """
+
+    time: Annotated[str | None, Option("--time", help="Column of time stamps. [default: ds, date, time, …]")] = None
+    target: Annotated[
+        Names,
+        Option("--target", help="Column to forecast; repeat it or put commas between. [default: y, else all numeric]"),
+    ] = None
+    id: Annotated[str | None, Option("--id", help="Column that names the series. [default: unique_id]")] = None
+    frequency: Annotated[
+        str | None, Option("--frequency", help="Distance of rows: h, D, MS, …, or a number. [default: inferred]")
+    ] = None
+    known: Annotated[Names, Option("--known", help="Numeric columns whose future is known; see --future.")] = None
+    past: Annotated[Names, Option("--past", help="Numeric columns that are known up to the last row.")] = None
+    static: Annotated[
+        Names, Option("--static", help="Columns that say something of a whole series: numbers or categories.")
+    ] = None
+    weight: Annotated[str | None, Option("--weight", help="Column that says how much a row counts.")] = None
+    calendar: Annotated[
+        Names,
+        Option("--calendar", help="Features of time stamps: minute, hour, weekday, monthday, yearday, week, month."),
+    ] = None
+    fourier: Annotated[int, Option("--fourier", help="Pairs of sine and cosine for each season.")] = 0
 
 
 def header_of(path: Path) -> list[str]:
@@ -31,24 +66,15 @@ def header_of(path: Path) -> list[str]:
         return []
 
 
-def choose_columns(
-    header: Sequence[str],
-    *,
-    time: str | None = None,
-    targets: Sequence[str] = (),
-    id: str | None = None,  # noqa: A002 - the option's name
-    frequency: str | None = None,
-) -> tuple[Columns, list[str]]:
+def choose_columns(header: Sequence[str], flags: ColumnFlags) -> tuple[Columns, list[str]]:
     """Fill in what the user left out, from the names in the header.
 
     Parameters
     ----------
     header
-        Names of the file's columns.
-    time, id, frequency
-        As given, ``None`` where not. A frequency of digits alone is a number of steps.
-    targets
-        As given: a name each, or several names with commas between; a column whose name holds a comma is taken whole.
+        Names of the file's columns. One that holds a comma is taken whole.
+    flags
+        As given. A frequency of digits alone is a number of steps.
 
     Returns
     -------
@@ -58,28 +84,40 @@ def choose_columns(
     Raises
     ------
     SpecError
-        If one column is named twice.
+        If one column is named twice, or an option cannot be.
 
     Examples
     --------
-    >>> columns, remarks = choose_columns(["Date", "sales"], targets=["sales"])
+    >>> columns, remarks = choose_columns(["Date", "sales"], ColumnFlags(target=["sales"]))
     >>> columns.time, remarks
     ('Date', ["the time column is 'Date'; name another with --time"])
     """
     remarks = []
+    several = {role: _names(getattr(flags, role), header) for role in ("known", "past", "static")}
+    targets = _names(flags.target, header)
+    time = flags.time
     if time is None:
-        time = _time_among([name for name in header if name not in targets])
+        named = {flags.weight, *targets, *(name for names in several.values() for name in names)}
+        time = _time_among([name for name in header if name not in named])
         if time != Columns().time:
             remarks.append(f"the time column is {time!r}; name another with --time")
-    steps = int(frequency) if frequency is not None and frequency.isdecimal() else frequency
-    names = [name.strip() for given in targets for name in ([given] if given in header else given.split(","))]
+    frequency = flags.frequency
     chosen = Columns(
-        id=Columns().id if id is None else id,
+        id=Columns().id if flags.id is None else flags.id,
         time=time,
-        targets=tuple(name for name in names if name),
-        frequency=steps,
+        targets=targets,
+        frequency=int(frequency) if frequency is not None and frequency.isdecimal() else frequency,
+        weight=flags.weight,
+        calendar=_names(flags.calendar, ()),
+        fourier=flags.fourier,
+        **several,
     )
     return chosen, remarks
+
+
+def _names(given: Names, header: Sequence[str]) -> tuple[str, ...]:
+    names = (name.strip() for text in given or () for name in ([text] if text in header else text.split(",")))
+    return tuple(name for name in names if name)
 
 
 def _time_among(header: Sequence[str]) -> str:

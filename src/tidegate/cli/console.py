@@ -55,7 +55,7 @@ class Console:
         from rich.text import Text
 
         header, *body = rows
-        table = Table(box=SIMPLE_HEAD, pad_edge=False)
+        table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 0, 0, 1))
         for place, name in enumerate(header):
             table.add_column(Text(name), justify="right" if place and numbers else "left")
         for row in body:

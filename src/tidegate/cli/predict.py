@@ -10,6 +10,7 @@ from typing import Annotated
 from typer import Argument, Option
 
 from tidegate._core.files import output_folder
+from tidegate.cli.ahead import FutureFile, Levels, asked_levels, read_ahead, served_series
 from tidegate.cli.console import Console
 from tidegate.cli.flags import Debug, Quiet
 
@@ -23,6 +24,8 @@ class Options:
     model: Annotated[Path, Argument(help="A model file that tidegate forecast wrote.")]
     csv: Annotated[Path, Argument(help="The latest rows of each series, under the column names of the training.")]
     out: Annotated[Path | None, Option("--out", help="CSV file to write. [default: standard output]")] = None
+    future: FutureFile = None
+    levels: Levels = None
     sort: Annotated[bool, Option("--sort", help="Sort rows by time instead of refusing unsorted ones.")] = False
     skip_short: Annotated[bool, Option("--skip-short", help="Leave out series that are too short.")] = False
     quiet: Quiet = False
@@ -40,12 +43,15 @@ def run(options: Options) -> None:
 
     console = Console(quiet=options.quiet)
     model = Forecaster.load(options.model)
+    levels = asked_levels(options.levels, model)
     if options.out is not None:
         output_folder(options.out.parent)
     table = read_csv(options.csv, model.columns_, sort=options.sort)
     for note in table.notes:
         console.remark(note)
-    frame = model.predict(table, skip_short=options.skip_short)
+    served = served_series(table, model, skip_short=options.skip_short)
+    future = read_ahead(options.future, table, model, served=served)
+    frame = model.predict(served, future=future, levels=levels)
     if options.out is None:
         frame.to_csv(sys.stdout, index=False, lineterminator="\n", float_format="%.10g")
         return

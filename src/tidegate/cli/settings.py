@@ -1,0 +1,82 @@
+"""What a fitted forecaster was, in the words of a report."""
+
+from __future__ import annotations
+
+import dataclasses
+import platform
+from typing import TYPE_CHECKING, Any
+
+from tidegate import __version__
+from tidegate.specs import Columns
+from tidegate.specs.parts import network_parts
+from tidegate.specs.strategies import resolve_strategy
+
+if TYPE_CHECKING:
+    from tidegate.forecast import Forecaster
+    from tidegate.specs import Uncertainty
+
+__all__ = ["loss_name", "settings"]
+
+_NAMES = ("id", "time", "targets", "frequency")  # of columns; the charts show them
+
+
+def loss_name(uncertainty: Uncertainty) -> str:
+    """Say what the losses of a training measure.
+
+    >>> from tidegate.specs import Uncertainty
+    >>> loss_name(Uncertainty()), loss_name(Uncertainty(head="gaussian"))
+    ('mae of scaled values', 'negative log-likelihood of scaled values')
+    """
+    names = {"point": uncertainty.loss, "quantiles": "pinball loss"}
+    return f"{names.get(uncertainty.head, 'negative log-likelihood')} of scaled values"
+
+
+def settings(model: Forecaster) -> dict[str, dict[str, object]]:
+    """List the settings of a fitted forecaster in groups: of each, names and values."""
+    import numpy as np
+    import torch
+
+    strategy = resolve_strategy(model.strategy)
+    groups: dict[str, dict[str, object]] = {
+        "Forecast": {
+            "horizon": model.horizon,
+            "context": model.context_,
+            "season": model.season_,
+            "members": model.members if isinstance(model.members, int) else len(model.members),
+            "seed": model.seed,
+            "device": str(model.device),
+        },
+        f"Strategy: {strategy.kind.replace('_', ' ')}": _fields(strategy),
+    }
+    parts = network_parts(model.network)
+    for place, part in enumerate(parts, start=1):
+        number = f", part {place}" if len(parts) > 1 else ""
+        groups[f"Network{number}: {part.kind.replace('_', ' ')}"] = _fields(part)
+    if covariates := _covariates(model.columns):
+        groups["Covariates"] = covariates
+    uncertainty = _fields(model.uncertainty)
+    if model.uncertainty.head != "quantiles":
+        del uncertainty["quantiles"]  # which another head does not learn
+    if model.uncertainty.head != "point":
+        del uncertainty["loss"]  # which is that of points
+    groups |= {
+        "Uncertainty": uncertainty,
+        "Training": _fields(model.training) | {"epochs run": model.history_.epochs, "steps run": model.history_.steps},
+        "Scaling": _fields(model.scaling),
+        "Versions": {
+            "tidegate": __version__,
+            "Python": platform.python_version(),
+            "torch": torch.__version__,
+            "numpy": np.__version__,
+        },
+    }
+    return {name: pairs for name, pairs in groups.items() if pairs}
+
+
+def _fields(spec: Any) -> dict[str, object]:
+    return {field.name.replace("_", " "): getattr(spec, field.name) for field in dataclasses.fields(spec)}
+
+
+def _covariates(columns: Columns) -> dict[str, object]:
+    """Give what is named beside targets and time stamps."""
+    return {name: value for name, value in _fields(columns).items() if value and name not in _NAMES}
