@@ -24,6 +24,7 @@ import typer.main
 
 import tidegate as tg
 from tidegate.cli.app import app, main
+from tidegate.forecast.settled import Settled
 from tidegate.training.plan import Plan
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -199,7 +200,16 @@ def test_every_parameter_of_the_forecaster_is_documented() -> None:
     ("page", "heading", "spec"),
     [
         ("docs/training.md", "Training", tg.Training),
+        ("docs/training.md", "Sampling", tg.Sampling),
         ("docs/forecasting.md", "Scaling", tg.Scaling),
+        ("docs/forecasting.md", "Ensembles", tg.Member),
+        ("docs/uncertainty.md", "Options", tg.Uncertainty),
+        ("docs/strategies.md", "The strategy Direct", tg.Direct),
+        ("docs/strategies.md", "The strategy Recursive", tg.Recursive),
+        ("docs/strategies.md", "The strategy EncoderDecoder", tg.EncoderDecoder),
+        ("docs/strategies.md", "The strategy Segments", tg.Segments),
+        ("docs/strategies.md", "The strategy Smoothing", tg.Smoothing),
+        ("docs/model-file.md", "What was settled", Settled),
         ("docs/data.md", "Columns", tg.Columns),
         ("docs/layers.md", "Stacks", tg.Recurrent),
         ("docs/layers.md", "The part Dilated", tg.Dilated),
