@@ -44,11 +44,18 @@ def parser() -> argparse.ArgumentParser:
         ("defaults", [common, trained], "Forecaster(horizon=…) alone"),
     ):
         command = commands.add_parser(name, parents=parents, help=text)
-        command.add_argument("sets", nargs="*", choices=[*SETS, []], metavar="SET", help="all of them if left out")
+        command.add_argument("sets", nargs="*", type=_set, metavar="SET", help="all of them if left out")
     _add_speed(commands)
     published = commands.add_parser("published", help="published figures beside those that were saved")
     published.add_argument("files", nargs="*", type=Path, metavar="FILE")
     return given
+
+
+def _set(name: str) -> str:
+    """Take the name of a data set: argparse cannot hold a list that may be empty against choices."""
+    if name not in SETS:
+        raise argparse.ArgumentTypeError(f"expected one of {', '.join(SETS)}; got {name!r}")
+    return name
 
 
 def _add_speed(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -74,26 +74,14 @@ def defaults(
     """Fit ``Forecaster(horizon=…)`` alone on each data set, and print its measure beside the baselines'."""
     torch.set_num_threads(threads)
     print(f"Forecaster(horizon=…) alone, {'validation windows' if validate else 'test part'}, {threads} threads\n")
-    print(
-        heading(
-            [
-                "data",
-                "measure",
-                *(f"seed {seed}" for seed in seeds),
-                "median",
-                "seasonal naive",
-                "last value",
-                "seconds",
-            ]
-        ),
-        flush=True,
-    )
+    columns = ["data", "measure", *(f"seed {seed}" for seed in seeds), "median"]
+    print(heading([*columns, "seasonal naive", "last value", "seconds"]), flush=True)
     for name in names:
         data = SETS[name]
         problem = data.load(validate=validate, windows=1)[0]
         alone = Recipe(model=lambda horizon, seed: Forecaster(horizon=horizon, seed=seed), horizons=data.horizons)
         used = alone if steps is None else shortened(alone, steps)
-        references = [baseline_scores(problem, name, data.horizons) for name in data.baselines[:2]]
+        references = [baseline_scores(problem, baseline, data.horizons) for baseline in data.baselines[:2]]
         found = [scores_of(used, problem, data.horizons, seed) for seed in seeds]
         middle = medians(found)
         for measure in _compared(data):

@@ -67,8 +67,7 @@ def speed(settings: Speed) -> None:
         "The heads differ: ours is one linear layer from the last output to all steps; theirs is a perceptron of two "
         "layers (128 units),\nstep by step on the last outputs.\n"
     )
-    print(heading(["", "fit, s", "", "ratio", "peak, GiB", "", "ratio", "import, s", "", "process, s", ""]))
-    print(row(["", *["tidegate", "NeuralForecast", ""] * 2, *["tidegate", "NeuralForecast"] * 2]), flush=True)
+    print(heading(["", *(column for column, _ in _COLUMNS)]), flush=True)
     turns = []
     for turn in range(settings.turns):
         turns.append(_turn(settings, ours_first=turn % 2 == 0))
@@ -90,13 +89,27 @@ def _turn(settings: Speed, *, ours_first: bool) -> dict[str, float]:
     else:
         other, mine = theirs(), ours()
     found = {}
-    for name in ("fit", "peak", "import", "wall"):
+    for name in ("fit", "peak", "ready", "import", "wall"):
         found[f"our {name}"], found[f"their {name}"] = float(mine[name]), float(other[name])
         found[f"ratio of {name}"] = found[f"their {name}"] / found[f"our {name}"]
     return found
 
 
+_COLUMNS = (
+    ("fit, s", "our fit"),
+    ("NeuralForecast's", "their fit"),
+    ("ratio", "ratio of fit"),
+    ("peak, GiB", "our peak"),
+    ("NeuralForecast's", "their peak"),
+    ("ratio", "ratio of peak"),
+    ("before the fit, GiB", "our ready"),
+    ("NeuralForecast's", "their ready"),
+    ("import, s", "our import"),
+    ("NeuralForecast's", "their import"),
+    ("whole process, s", "our wall"),
+    ("NeuralForecast's", "their wall"),
+)
+
+
 def _print(label: str, found: dict[str, float]) -> None:
-    names = [f"{whose} {name}" for name in ("fit", "peak") for whose in ("our", "their", "ratio of")]
-    names += [f"{whose} {name}" for name in ("import", "wall") for whose in ("our", "their")]
-    print(row([label, *(cell(found[name], 2) for name in names)]), flush=True)
+    print(row([label, *(cell(found[name], 2) for _, name in _COLUMNS)]), flush=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -17,13 +17,21 @@ __all__ = ["stream"]
 _WARM_UP = 20
 
 
-def stream(updates: int = 3_000, frames: int = 200, *, context: int = 168, horizon: int = 24, units: int = 64) -> None:
-    """Print medians and 99th percentiles of one update and forecast, in milliseconds, on one thread and on two."""
+def stream(
+    updates: int = 3_000,
+    frames: int = 200,
+    *,
+    context: int = 168,
+    horizon: int = 24,
+    units: int = 64,
+    threads: Sequence[int] = (1, 2),
+) -> None:
+    """Print medians and 99th percentiles of one update and forecast, in milliseconds, for each number of threads."""
     frame = hours(context + 1_000)
     model = Forecaster(
         horizon=horizon,
         context=context,
-        season=24,
+        season=min(24, context),
         strategy=Direct(segment=1),
         network=Recurrent(hidden_size=units),
         training=Training(max_steps=20, batch_size=32),
@@ -31,11 +39,11 @@ def stream(updates: int = 3_000, frames: int = 200, *, context: int = 168, horiz
     ).fit(frame)
     print(f"LSTM of {units}, context {context}, horizon {horizon}; one update and one forecast\n")
     print(heading(["how", "threads", "updates", "median, ms", "99th percentile, ms"]), flush=True)
-    for threads in (1, 2):
-        torch.set_num_threads(threads)
+    for count in threads:
+        torch.set_num_threads(count)
         for name, carry in (("model.stream(…)", False), ("model.stream(…, carry=True)", True)):
-            _print(name, threads, _through_stream(model, frame, updates, carry=carry))
-        _print("model.update(frame), model.predict()", threads, _through_frames(model, frame, frames))
+            _print(name, count, _through_stream(model, frame, updates, carry=carry))
+        _print("model.update(frame), model.predict()", count, _through_frames(model, frame, frames))
 
 
 def hours(rows: int) -> pd.DataFrame:
