@@ -52,7 +52,19 @@ def export(monkeypatch: pytest.MonkeyPatch, room: Any, thing: type) -> None:
 def test_every_kind_layer_and_callback_is_found() -> None:
     assert {name.partition("-")[0] for name in all_estimators()} == set(kinds())
     found = {name.partition("-")[0] for name in all_layers()}
-    assert found == {"Attention", "BatchNorm", "GRU", "LSTM", "LayerNorm", "RecurrentStack"}
+    assert found == {
+        "Attention",
+        "BatchNorm",
+        "CausalConvolution",
+        "Dilated",
+        "DilatedStack",
+        "GRU",
+        "LSTM",
+        "LayerNorm",
+        "PartStack",
+        "RecurrentStack",
+        "SelfAttention",
+    }
     assert {cls.__name__ for cls, _ in all_callbacks().values()} == {
         "BackupAndRestore",
         "CSVLogger",

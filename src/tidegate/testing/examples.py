@@ -33,7 +33,7 @@ from tidegate.nn import (
     build_network,
     build_stack,
 )
-from tidegate.specs import Recurrent, Training
+from tidegate.specs import Columns, Member, Recurrent, Training, Uncertainty
 from tidegate.testing.layers import LayerCase
 from tidegate.training import (
     BackupAndRestore,
@@ -68,7 +68,7 @@ def example_frame(*, series: int = 3, rows: int = 30) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def _forecaster(strategy: str) -> Forecaster:
+def _forecaster(strategy: str, **options: Any) -> Forecaster:
     return Forecaster(
         horizon=3,
         context=12,
@@ -77,7 +77,12 @@ def _forecaster(strategy: str) -> Forecaster:
         network=Recurrent(hidden_size=6, recurrent_dropout=0.1),
         training=Training(max_steps=4, batch_size=8, learning_rate=1e-2, validation=0.2),
         device="cpu",
+        **options,
     )
+
+
+def _named_series() -> Columns:
+    return Columns(static=("unique_id",), fourier=1)
 
 
 #: kind -> label -> an unfitted estimator
@@ -85,6 +90,15 @@ ESTIMATORS: Mapping[str, Mapping[str, Callable[[], Estimator]]] = {
     "forecaster": {
         "direct": lambda: _forecaster("direct"),
         "recursive": lambda: _forecaster("recursive"),
+        "encoder_decoder": lambda: _forecaster("encoder_decoder"),
+        "segments": lambda: _forecaster("segments"),
+        "smoothing": lambda: _forecaster("smoothing"),
+        "calibrated quantiles": lambda: _forecaster(
+            "direct", uncertainty=Uncertainty(head="quantiles", calibration=0.2, refit=True)
+        ),
+        "distribution": lambda: _forecaster("recursive", uncertainty=Uncertainty(head="student_t")),
+        "ensemble": lambda: _forecaster("direct", members=(Member(), Member(context=6, loss="mse"))),
+        "covariates": lambda: _forecaster("direct", columns=_named_series()),
     },
 }
 
