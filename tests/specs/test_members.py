@@ -26,6 +26,7 @@ def test_a_member_goes_through_a_dict() -> None:
     ("members", "message"),
     [
         (0, "members must be a whole number of at least 1; got 0"),
+        (10**12, "members must be at most 1,000; got a number of 13 digits"),
         ((), "members must be a number or at least one Member(…); got ()"),
         ((3,), "members must be a number or Member(…) each; got 3"),
     ],

@@ -11,6 +11,8 @@ from tidegate.specs.uncertainty import LOSSES
 
 __all__ = ["Member", "resolve_members"]
 
+_MOST = 1_000  # a file that says more is to cost no memory
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Member:
@@ -51,4 +53,6 @@ def resolve_members(members: int | tuple[Member, ...]) -> tuple[Member, ...]:
                 raise SpecError(f"members must be a number or Member(…) each; got {member!r}")
         return members
     checks.whole("members", members)
+    if members > _MOST:
+        raise SpecError(f"members must be at most {_MOST:,}; got a number of {len(str(members))} digits")
     return (Member(),) * members
