@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -155,3 +157,84 @@ def test_continuous_batches_restart_and_refuse() -> None:
     assert [batch.values.shape for batch in other] == [(2, 4, 2), (2, 2, 2)]
     with pytest.raises(ShapeError, match="values has 3 time steps, but target has 2"):
         ContinuousBatches(np.zeros(3), np.zeros(2), batch_size=1, steps=1)
+
+
+# ---------------------------------------------------------------------------------------------------- chances
+
+
+def _drawn(chances: list[float], *, passes: int = 1, seed: int = 0, **options: int) -> list[list[int]]:
+    source = Arrays(np.arange(len(chances)))
+    batches = Batches(source, 7, shuffle=True, seed=seed, chances=np.array(chances), **options)
+    return [[int(value) for batch in batches for value in batch.values] for _ in range(passes)]
+
+
+@given(
+    chances=st.lists(st.sampled_from([0.0, 0.1, 1.0, 2.5, 40.0]), min_size=1, max_size=40).filter(any),
+    seed=st.integers(0, 5),
+)
+def test_examples_are_drawn_as_often_as_their_chances_say(chances: list[float], seed: int) -> None:
+    (drawn,) = _drawn(chances, seed=seed)
+    counts = np.bincount(drawn, minlength=len(chances))
+    expected = len(chances) * np.array(chances) / sum(chances)
+    assert counts.sum() == len(chances)
+    # Systematic: one more or fewer than the share at most, whatever the luck.
+    assert (np.abs(counts - expected) < 1 + 1e-9).all()
+    assert counts[np.array(chances) == 0].sum() == 0
+
+
+def test_what_is_left_over_evens_out_over_passes() -> None:
+    passes = _drawn([0.5, 0.5, 1.0, 2.0], passes=400)
+    shares = np.bincount(np.concatenate(passes), minlength=4) / 1600
+    np.testing.assert_allclose(shares, [1 / 8, 1 / 8, 1 / 4, 1 / 2], atol=0.02)
+    assert len({tuple(order) for order in passes[:20]}) > 10  # in another order each pass
+
+
+def test_equal_chances_deal_every_example_once() -> None:
+    first, second = _drawn([3.0] * 20, passes=2)
+    assert sorted(first) == sorted(second) == list(range(20))
+    assert first != second
+
+
+@given(size=st.integers(1, 30), batch=st.integers(1, 9), stop=st.integers(0, 40))
+def test_drawing_goes_on_exactly_where_it_was_broken_off(size: int, batch: int, stop: int) -> None:
+    def fresh() -> Batches:
+        chances = np.linspace(0.1, 5, size)
+        return Batches(Arrays(np.arange(float(size))), batch, shuffle=True, seed=2, chances=chances)
+
+    def some(batches: Batches, count: int) -> list[list[float]]:
+        dealt: list[list[float]] = []
+        while len(dealt) < count:
+            for each in batches:
+                dealt.append(each.values.tolist())
+                if len(dealt) == count:
+                    break
+        return dealt
+
+    whole = some(fresh(), stop + 8)
+    interrupted, resumed = fresh(), fresh()
+    before = some(interrupted, stop)
+    resumed.load_state_dict(interrupted.state_dict())
+    assert before + some(resumed, 8) == whole
+
+
+def test_processes_share_what_is_drawn() -> None:
+    chances = [1.0, 2.0, 3.0, 4.0, 2.0]
+    (alone,) = _drawn(chances)
+    shares = [_drawn(chances, rank=rank, world_size=2)[0] for rank in range(2)]
+    assert [len(share) for share in shares] == [3, 3]
+    assert sorted(shares[0] + shares[1]) == sorted([*alone, alone[0]])
+
+
+@pytest.mark.parametrize(
+    ("chances", "options", "error", "message"),
+    [
+        ([1, 1, 1, 1], {}, SpecError, "without shuffle=True each comes once, in order"),
+        ([1, 1, 1], {"shuffle": True}, ShapeError, r"chances must be \[4\], one an example; got \[3\]"),
+        ([1, 1, -1, 1], {"shuffle": True}, SpecError, "chances must be finite and at least 0, and some of them more"),
+        ([1, np.inf, 1, 1], {"shuffle": True}, SpecError, "chances must be finite"),
+        ([0, 0, 0, 0], {"shuffle": True}, SpecError, "and some of them more"),
+    ],
+)
+def test_chances_that_say_nothing(chances: list[float], options: Any, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        Batches(Arrays(np.arange(4.0)), 2, chances=np.array(chances, float), **options)

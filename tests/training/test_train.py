@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from tidegate.data import Batches, ContinuousBatches
 from tidegate.data.batches import Arrays
 from tidegate.errors import ShapeError, SpecError
-from tidegate.specs import Training
+from tidegate.specs import Sampling, Training
 from tidegate.training import Callback, EarlyStopping, train
 from tidegate.training.state import TrainingState
 
@@ -46,6 +46,15 @@ def test_one_epoch_unless_told(arrays: Data) -> None:
 def test_direct_arguments_win(arrays: Data) -> None:
     history = train(net(), arrays, epochs=3, batch_size=10, training=Training(epochs=7, batch_size=50))
     assert (history.epochs, history.steps) == (3, 15)
+
+
+def test_a_sampling_needs_windows_of_series(arrays: Data) -> None:
+    with pytest.raises(SpecError) as caught:
+        train(net(), arrays, training=Training(sampling=Sampling(half_life=5)))
+    assert str(caught.value) == (
+        "training.sampling chooses among the windows of a table's series; arrays have none to tell"
+    )
+    assert train(net(), arrays, training=Training(sampling=Sampling())).steps == 2
 
 
 def test_the_last_share_is_validated_and_never_seen() -> None:
