@@ -31,7 +31,7 @@ class Recipe:
 
 
 def m4_hourly(horizon: int, seed: int) -> Forecaster:
-    """Days into a GRU, gated linear maps from two weeks beside it, on logarithms."""
+    """Days into a GRU, gated linear maps from two weeks beside it, on logarithms; members of two to four weeks."""
     return Forecaster(
         horizon=horizon,
         context=336,
@@ -39,7 +39,7 @@ def m4_hourly(horizon: int, seed: int) -> Forecaster:
         strategy=Direct(segment=24, highway=336, experts=8, dropout=0.1),
         network=Recurrent(cell="gru", hidden_size=128),
         training=Training(
-            max_steps=1_600,
+            max_steps=1_200,
             batch_size=256,
             learning_rate=6e-3,
             schedule="one_cycle",
@@ -48,7 +48,8 @@ def m4_hourly(horizon: int, seed: int) -> Forecaster:
             patience=None,
         ),
         scaling=Scaling(transform="log", method="difference", centre="season", output="centre"),
-        uncertainty=Uncertainty(head="quantiles", unscaled=13.0),
+        uncertainty=Uncertainty(head="quantiles", unscaled=13.0, calibration=3 * horizon, refit=True),
+        members=(Member(), Member(context=504), Member(context=672)),
         seed=seed,
     )
 
@@ -71,7 +72,7 @@ def m4_weekly(horizon: int, seed: int) -> Forecaster:
             patience=None,
         ),
         scaling=Scaling(transform="log", method="difference", centre="last", output="last"),
-        uncertainty=Uncertainty(calibration=4 * horizon, refit=True),
+        uncertainty=Uncertainty(calibration=3 * horizon, refit=True),
         members=(Member(), Member(context=156), Member(loss="huber")),
         seed=seed,
     )
@@ -95,7 +96,7 @@ def tourism(horizon: int, seed: int) -> Forecaster:
             patience=None,
         ),
         scaling=Scaling(method="standard", centre="last", output="last"),
-        uncertainty=Uncertainty(head="quantiles"),
+        uncertainty=Uncertainty(calibration=2 * horizon, refit=True),
         members=(Member(), Member(), Member(context=48), Member(context=36), Member()),
         seed=seed,
     )
@@ -113,7 +114,7 @@ def etth1(horizon: int, seed: int) -> Forecaster:
             max_steps=1_000,
             batch_size=16,
             learning_rate=1e-3,
-            schedule="one_cycle",
+            schedule="cosine",
             optimizer=Optimizer("adamw"),
             validation=0.0,
             patience=None,
@@ -131,7 +132,7 @@ def exchange(horizon: int, seed: int) -> Forecaster:
         horizon=horizon,
         context=320,
         season=1,
-        strategy=Direct(segment=16, dropout=0.7, channels="independent"),
+        strategy=Direct(segment=16, highway=0, dropout=0.7, channels="independent"),
         network=Recurrent(cell="gru", hidden_size=16),
         training=Training(
             max_steps=120,
@@ -152,7 +153,7 @@ RECIPES: dict[str, Recipe] = {
     "m4-hourly": Recipe(model=m4_hourly, horizons=(48,)),
     "m4-weekly": Recipe(model=m4_weekly, horizons=(13,)),
     "tourism": Recipe(model=tourism, horizons=(24,)),
-    "etth1": Recipe(model=etth1, horizons=(720,)),
+    "etth1": Recipe(model=etth1, horizons=(96, 192, 336, 720)),
     "exchange": Recipe(model=exchange, horizons=(96, 192, 336, 720)),
 }
 
