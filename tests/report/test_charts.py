@@ -38,6 +38,10 @@ def test_every_chart_is_a_valid_plotly_figure(levels: tuple[float, ...], make_re
     for spec in drawn.values():
         for view in spec.get("views", [{"data": [{}] * len(spec["data"])}]):
             traces = [{**trace, **shown} for trace, shown in zip(spec["data"], view["data"], strict=True)]
+            times: list[Any] = []
+            for trace in traces:
+                if trace["meta"] != "band":
+                    times = trace.setdefault("x", times)
             line = next(trace for trace in traces if trace["meta"] == "model")
             whole = [outlined(trace, line["x"]) if trace["meta"] == "band" else trace for trace in traces]
             go.Figure({"data": whole, "layout": spec["layout"]})  # raises on an unknown or ill-typed property

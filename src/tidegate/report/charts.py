@@ -97,9 +97,11 @@ def lines(
     drawn: list[Spec] = []
     for view in views:
         bands: list[Spec] = [dataclasses.asdict(view.bands[rank]) for rank in widest_first]
-        bands += [
-            {"x": xs, "y": ys, "mode": _mode(part, ys)} for (part, _), (xs, ys) in zip(parts, view.lines, strict=True)
-        ]
+        bands += [{"y": ys, "mode": _mode(part, ys)} for (part, _), (_, ys) in zip(parts, view.lines, strict=True)]
+        before: Drawn | None = None
+        for line, (xs, _) in zip(bands[len(levels) :], view.lines, strict=True):
+            if xs is not before:  # time stamps are long: a line without any has those of the line before it
+                line["x"] = before = xs
         drawn.append({"data": bands, "title": chart_text(view.title)})
     layout = _layout("" if small else x, "") | ({"showlegend": False} if small else {})
     return {"data": traces, "layout": layout, "views": drawn}

@@ -138,7 +138,7 @@ class ForecastReport:
         )
         others = f"CRPS {number(scores['CRPS'])} · pinball loss {number(scores['pinball'])}"
         return (
-            f'<div class="columns"><div>{table}<p class="faint">{others}</p>{tables.terms(INTERVAL_METRICS)}</div>'
+            f'<div class="columns drawn"><div>{table}<p class="faint">{others}</p>{tables.terms(INTERVAL_METRICS)}</div>'
             f"<div>{drawn}</div></div>"
         )
 
@@ -188,7 +188,7 @@ class ForecastReport:
         if not groups:
             return ""
         shown = "".join(
-            f'<h3>{text(group)}</h3><div class="columns">{"".join(each)}</div>' for group, each in groups.items()
+            f'<h3>{text(group)}</h3><div class="columns drawn">{"".join(each)}</div>' for group, each in groups.items()
         )
         return (
             "<p>By the model’s MASE over the held-out windows; the best baseline’s stands beside it. Solid: what came, "

@@ -49,11 +49,13 @@
     const shown = shownIn(chart);
     const whole = chart.data.map((trace, index) => ({...trace, ...(shown ? shown.data[index] : {})}));
     const bands = whole.filter((trace) => trace.meta === "band");
+    const lines = whole.filter((trace) => trace.meta !== "band");
+    lines.forEach((line, place) => { line.x = line.x || lines[place - 1].x; });  // the same, and written once
     return whole.map((trace) => {
       if (trace.meta === "band") {
         const {lower, upper, ...rest} = trace;
         const line = {...trace.line, color: palette.model};
-        const within = whole.find((other) => other.meta === "model").x;
+        const within = lines.find((other) => other.meta === "model").x;
         return {...rest, ...outline(trace, within), line, fillcolor: shade(palette.model, bands.indexOf(trace))};
       }
       const colour = palette[trace.meta];
