@@ -23,7 +23,7 @@ def test_without_options_the_forecaster_keeps_its_defaults() -> None:
 def test_every_option_reaches_the_forecaster() -> None:
     model = built(
         context=10,
-        season=2,
+        season="2",
         strategy="recursive",
         head="gaussian",
         calibration="0.25",
@@ -47,6 +47,7 @@ def test_every_option_reaches_the_forecaster() -> None:
     assert (model.training.epochs, model.training.max_steps) == (3, None)
     assert (model.training.batch_size, model.training.learning_rate) == (11, 0.5)
     assert model.columns.time == "date"
+    assert built(season="24,168").season == (24, 168)
     assert built(loss="huber").uncertainty == Uncertainty(loss="huber")
 
 
@@ -87,6 +88,7 @@ def test_strategies_get_the_options_that_they_have(flags: dict[str, Any], strate
             "--calibration must be a share such as 0.1, or a number of rows such as 48; got 'some'",
         ),
         ({"calibration": "1.5"}, "calibration must be a probability, 0 ≤ calibration < 1; got 1.5"),
+        ({"season": "daily"}, "--season must be a number of steps, or several with commas between; got 'daily'"),
         ({"members": 0}, "members must be a whole number of at least 1; got 0"),
         ({"head": "cauchy"}, "head must be one of 'point', 'quantiles', 'gaussian', 'student_t', 'negative_binomial'"),
     ],

@@ -35,14 +35,18 @@ def test_what_was_settled_and_what_was_chosen(frame: pd.DataFrame) -> None:
         "horizon": 4,
         "context": 12,
         "season": 4,
+        "segment": 1,
+        "origin": "season",
         "members": 1,
         "seed": 0,
         "device": "cpu",
     }
-    assert groups["Strategy: direct"]["highway"] == 0
+    assert groups["Strategy: direct"]["channels"] == "joint"
+    assert "segment" not in groups["Strategy: direct"]  # which was left to the fit
     assert (groups["Uncertainty"]["head"], groups["Uncertainty"]["loss"]) == ("point", "mae")
     assert "quantiles" not in groups["Uncertainty"]
     assert groups["Training"]["steps run"] == 1
+    assert groups["Training"]["sampling: balance"] == "windows"
 
 
 def test_parts_covariates_and_heads_have_their_own(frame: pd.DataFrame) -> None:

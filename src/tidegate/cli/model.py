@@ -25,7 +25,9 @@ class ModelFlags:
     """The options that describe a forecaster; what is ``None`` is left to its defaults."""
 
     context: Annotated[int | None, Option("--context", help="Past steps to read. [default: 2 to 3 seasons]")] = None
-    season: Annotated[int | None, Option("--season", help="Steps of a season; 1 is none. [default: detected]")] = None
+    season: Annotated[
+        str | None, Option("--season", help="Steps of a season, 1 for none, or of several: 24,168. [default: detected]")
+    ] = None
     strategy: Annotated[
         str | None,
         Option("--strategy", help="direct (default), recursive, encoder_decoder, segments or smoothing."),
@@ -50,7 +52,7 @@ class ModelFlags:
         str | None, Option("--transform", help="identity (default), log, log1p or boxcox, before scaling.")
     ] = None
     origin: Annotated[
-        str | None, Option("--origin", help="What outputs are measured from: centre, last, season (default), ….")
+        str | None, Option("--origin", help="What outputs are measured from: auto (default), centre, last, season, ….")
     ] = None
     cell: Annotated[str | None, Option("--cell", help="lstm (default) or gru.")] = None
     hidden_size: Annotated[int | None, Option("--hidden-size", help="Units of a layer.")] = None
@@ -78,7 +80,7 @@ def build_model(flags: ModelFlags, *, horizon: int, columns: Columns) -> Forecas
     counts = flags.head == "negative_binomial"
     plain = {
         "context": flags.context,
-        "season": flags.season,
+        "season": _seasons(flags.season),
         "members": flags.members,
         "strategy": _strategy(flags),
     }
@@ -132,6 +134,16 @@ def _loss(flags: ModelFlags) -> str | None:
             f"--loss is what points are trained by; --head {flags.head} has a loss of its own; leave it out"
         )
     return flags.loss
+
+
+def _seasons(text: str | None) -> int | tuple[int, ...] | None:
+    if text is None:
+        return None
+    try:
+        seasons = tuple(int(part) for part in text.split(","))
+    except ValueError as error:
+        raise SpecError(f"--season must be a number of steps, or several with commas between; got {text!r}") from error
+    return seasons if len(seasons) > 1 else seasons[0]
 
 
 def _share_or_rows(text: str | None) -> float | int | None:

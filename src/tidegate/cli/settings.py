@@ -42,11 +42,17 @@ def settings(model: Forecaster) -> dict[str, dict[str, object]]:
             "horizon": model.horizon,
             "context": model.context_,
             "season": model.season_,
+            "segment": model.segment_,
+            "origin": model.origin_,
             "members": model.members if isinstance(model.members, int) else len(model.members),
             "seed": model.seed,
             "device": str(model.device),
         },
-        f"Strategy: {strategy.kind.replace('_', ' ')}": _fields(strategy),
+        f"Strategy: {strategy.kind.replace('_', ' ')}": {
+            name: value
+            for name, value in _fields(strategy).items()
+            if value is not None  # left to the fit
+        },
     }
     parts = network_parts(model.network)
     for place, part in enumerate(parts, start=1):
@@ -73,8 +79,13 @@ def settings(model: Forecaster) -> dict[str, dict[str, object]]:
     return {name: pairs for name, pairs in groups.items() if pairs}
 
 
-def _fields(spec: Any) -> dict[str, object]:
-    return {field.name.replace("_", " "): getattr(spec, field.name) for field in dataclasses.fields(spec)}
+def _fields(spec: Any, above: str = "") -> dict[str, object]:
+    """Give the fields of a spec by their names, those of specs within it as ``optimizer: name``."""
+    fields: dict[str, object] = {}
+    for field in dataclasses.fields(spec):
+        value, name = getattr(spec, field.name), above + field.name.replace("_", " ")
+        fields |= _fields(value, f"{name}: ") if dataclasses.is_dataclass(value) else {name: value}
+    return fields
 
 
 def _covariates(columns: Columns) -> dict[str, object]:
