@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -54,10 +55,9 @@ class Context:
 
     def repeated(self, count: int) -> Context:
         """Repeat each row of the batch, its copies beside each other."""
-        parts = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        return Context(
-            **{name: None if part is None else part.repeat_interleave(count, dim=0) for name, part in parts.items()}
-        )
+        parts: dict[str, Any] = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        given = {name: part for name, part in parts.items() if part is not None}
+        return Context(**{name: part.repeat_interleave(count, dim=0) for name, part in given.items()})
 
     def history(self, dtype: torch.dtype, *, lags: tuple[int, ...] = ()) -> Tensor:
         """Put what is known of each step of the context side by side: ``[batch, context, feature]``.

@@ -89,7 +89,8 @@ class ForecastEnsemble(nn.Module):
         assert batch.observed is not None
         first = self.networks[0]
         context = first.design.context
-        return first.scaling(batch.values[:, -context:], batch.observed[:, -context:])
+        scale: WindowScale = first.scaling(batch.values[:, -context:], batch.observed[:, -context:])
+        return scale
 
 
 class EnsembleObjective:

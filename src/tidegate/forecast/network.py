@@ -14,9 +14,9 @@ from tidegate.forecast.context import Context, Sizes
 from tidegate.forecast.covariates import CovariateInputs, CovariateShapes
 from tidegate.forecast.strategies import RecursiveStrategy, make_strategy
 from tidegate.nn.heads import make_head
-from tidegate.nn.network import Network
 from tidegate.nn.scaling import WindowScale, WindowScaling
 from tidegate.specs import Scaling, Uncertainty
+from tidegate.specs.parts import Network
 from tidegate.specs.strategies import Strategy
 
 __all__ = ["Design", "ForecastNetwork"]
@@ -149,6 +149,7 @@ class ForecastNetwork(nn.Module):
         ready = self.covariates(batch)
         static, values, observed, given = ready.static, batch.values, batch.observed, batch.given
         past, known, series, position = ready.past, ready.known, batch.series, batch.position
+        assert observed is not None
         if self.marks is not None:
             copies = self.design.targets
             static = self._marked(static, len(values), copies)

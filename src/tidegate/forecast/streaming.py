@@ -217,5 +217,5 @@ class _Carried:
 
 
 def _row(context: Context, index: int) -> Context:
-    parts = {field.name: getattr(context, field.name) for field in dataclasses.fields(context)}
-    return Context(**{name: None if part is None else part[index : index + 1] for name, part in parts.items()})
+    parts: dict[str, Any] = {field.name: getattr(context, field.name) for field in dataclasses.fields(context)}
+    return Context(**{name: part[index : index + 1] for name, part in parts.items() if part is not None})

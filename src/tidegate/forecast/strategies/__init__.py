@@ -9,9 +9,9 @@ from tidegate.forecast.strategies.encoder_decoder import EncoderDecoderStrategy
 from tidegate.forecast.strategies.recursive import RecursiveStrategy
 from tidegate.forecast.strategies.segments import SegmentsStrategy
 from tidegate.nn.heads import Head
-from tidegate.nn.network import Network
 from tidegate.nn.scaling import WindowScaling
 from tidegate.specs import strategies as specs
+from tidegate.specs.parts import Network
 
 __all__ = ["RecursiveStrategy", "Strategy", "make_strategy"]
 

@@ -8,9 +8,20 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from tidegate.errors import SpecError
 from tidegate.forecast.context import Context
+from tidegate.nn.heads import Head
 
-__all__ = ["CarriedStrategy", "Highway", "Strategy", "in_segments", "last_output", "quiet_linear", "repeated_state"]
+__all__ = [
+    "CarriedStrategy",
+    "Highway",
+    "Strategy",
+    "in_segments",
+    "last_output",
+    "quiet_linear",
+    "refuse_counts",
+    "repeated_state",
+]
 
 
 class Strategy(nn.Module, abc.ABC):
@@ -94,8 +105,17 @@ class Highway(nn.Module):
         made: Tensor = self.linear(recent)
         if self.gate is not None:
             shares = self.gate(state).softmax(-1)  # [batch, expert]
-            made = torch.einsum("btke,be->btk", made.unflatten(-1, (self.horizon, self.experts)), shares)
+            made = torch.einsum("btke,be->btk", torch.unflatten(made, -1, (self.horizon, self.experts)), shares)
         return made.transpose(1, 2)
+
+
+def refuse_counts(head: Head) -> None:
+    """Refuse a highway beside a head that would not see it. Raises `SpecError`."""
+    if head.counts:
+        raise SpecError(
+            "a highway moves what outputs are measured from, and a head for counts measures them from 0; "
+            "leave highway at 0, and experts at 1, or take another head"
+        )
 
 
 def in_segments(history: Tensor, segment: int, static: Tensor | None) -> Tensor:

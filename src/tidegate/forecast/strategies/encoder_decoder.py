@@ -12,9 +12,9 @@ from tidegate.forecast.context import Context, Sizes
 from tidegate.forecast.strategies.base import Strategy, quiet_linear
 from tidegate.nn import Attention, build_stack
 from tidegate.nn.heads import Head
-from tidegate.nn.network import Network
 from tidegate.nn.scaling import WindowScaling, wide
 from tidegate.specs import EncoderDecoder, Recurrent
+from tidegate.specs.parts import Network
 
 __all__ = ["EncoderDecoderStrategy"]
 
@@ -77,5 +77,5 @@ class EncoderDecoderStrategy(Strategy):
         decoded, _ = self.decoder(torch.cat([part for part in parts if part is not None], dim=-1), state)
         if self.attention is not None:
             decoded = torch.cat([decoded, self.attention(encoded, decoded)], dim=-1)
-        made = wide(self.head(decoded)).unflatten(-1, (sizes.targets, self.meaning.size))
+        made = torch.unflatten(wide(self.head(decoded)), -1, (sizes.targets, self.meaning.size))
         return self.meaning.shifted(made, origin)

@@ -14,9 +14,9 @@ from tidegate.forecast.strategies.base import CarriedStrategy, quiet_linear, rep
 from tidegate.nn import build_network
 from tidegate.nn.decoder import roll_out
 from tidegate.nn.heads import Head
-from tidegate.nn.network import Network
 from tidegate.nn.scaling import WindowScaling, wide
 from tidegate.specs import Recursive
+from tidegate.specs.parts import Network
 
 __all__ = ["RecursiveStrategy"]
 
@@ -110,7 +110,7 @@ class RecursiveStrategy(CarriedStrategy):
             return self.head(output), state
 
         def feed(made: Tensor, k: int) -> tuple[Tensor, Tensor]:
-            raw = wide(made).unflatten(-1, (self.sizes.targets, self.meaning.size))
+            raw = torch.unflatten(wide(made), -1, (self.sizes.targets, self.meaning.size))
             if self.lag:
                 raw = self.meaning.shifted(raw, origins[0][:, k : k + 1])
             value = choose(raw)
@@ -130,7 +130,7 @@ class RecursiveStrategy(CarriedStrategy):
         past = torch.cat([context.values, target[:, :-1]], dim=1)
         seen = torch.cat([context.observed, target_observed[:, :-1]], dim=1)
         output, _ = self.network(self._inputs(context, past, seen, context.known))
-        made = wide(self.head(output[:, -steps:])).unflatten(-1, (self.sizes.targets, self.meaning.size))
+        made = torch.unflatten(wide(self.head(output[:, -steps:])), -1, (self.sizes.targets, self.meaning.size))
         if not self.lag:
             return made
         origin = self._origin(context)

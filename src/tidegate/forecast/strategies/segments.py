@@ -7,12 +7,19 @@ from torch import Tensor, nn
 
 from tidegate.errors import SpecError
 from tidegate.forecast.context import Context, Sizes
-from tidegate.forecast.strategies.base import Highway, Strategy, in_segments, quiet_linear, repeated_state
+from tidegate.forecast.strategies.base import (
+    Highway,
+    Strategy,
+    in_segments,
+    quiet_linear,
+    refuse_counts,
+    repeated_state,
+)
 from tidegate.nn import build_stack
 from tidegate.nn.heads import Head
-from tidegate.nn.network import Network
 from tidegate.nn.scaling import WindowScaling, wide
 from tidegate.specs import Recurrent, Segments
+from tidegate.specs.parts import Network
 
 __all__ = ["SegmentsStrategy"]
 
@@ -56,6 +63,8 @@ class SegmentsStrategy(Strategy):
         self.condition = nn.Linear(conditions, width) if conditions else None
         self.dropout = nn.Dropout(spec.dropout)
         self.head = quiet_linear(network.output_size, sizes.segment * sizes.targets * head.size)
+        if spec.highway:
+            refuse_counts(head)
         self.highway = Highway(spec.highway, sizes.horizon) if spec.highway else None
 
     def forward(self, context: Context) -> Tensor:
@@ -77,7 +86,7 @@ class SegmentsStrategy(Strategy):
         if self.condition is not None:
             inputs = inputs + self.condition(self._conditions(context, dtype))
         rows = inputs.reshape(batch * self.count, 1, -1)
-        output, _ = self.network(rows, repeated_state(state, self.count))
+        output: Tensor = self.network(rows, repeated_state(state, self.count))[0]
         return output[:, 0]
 
     def _conditions(self, context: Context, dtype: torch.dtype) -> Tensor:
