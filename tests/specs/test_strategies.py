@@ -66,7 +66,11 @@ def test_what_is_no_strategy(strategy: Any, message: str) -> None:
         (Direct, {"segment": 0}, "segment must be a whole number of at least 1; got 0"),
         (Direct, {"highway": -1}, "highway must be a whole number of at least 0; got -1"),
         (Direct, {"experts": 0}, "experts must be a whole number of at least 1; got 0"),
-        (Direct, {"experts": 2}, "experts=2 are linear maps of a highway, and highway is 0; give it steps"),
+        (
+            Direct,
+            {"experts": 2, "highway": 0},
+            "experts=2 are linear maps of a highway, and highway is 0; give it steps",
+        ),
         (Direct, {"channels": "apart"}, "channels must be one of 'joint', 'independent'; got 'apart'"),
         (Recursive, {"samples": 0}, "samples must be a whole number of at least 1; got 0"),
         (EncoderDecoder, {"attention": "yes"}, "attention must be one of True, False; got 'yes'"),
