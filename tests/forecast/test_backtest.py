@@ -26,7 +26,7 @@ from tidegate.forecast.baselines import naive
 from tidegate.forecast.scores import interval_scores, quantile_scores, seasonal_scales, wanted_probabilities
 from tidegate.nn.scaling import WindowScaling
 from tidegate.specs import Scaling
-from tidegate.specs.scaling import LOCATIONS, METHODS
+from tidegate.specs.scaling import METHODS, ORIGINS
 
 MakeFrame = Callable[..., pd.DataFrame]
 MakeForecaster = Callable[..., Forecaster]
@@ -42,7 +42,7 @@ def changed_from(frame: pd.DataFrame, row: int) -> pd.DataFrame:
 
 
 @pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("output", LOCATIONS)
+@pytest.mark.parametrize("output", ORIGINS)
 def test_what_comes_after_a_windows_end_changes_nothing_in_it(frame: pd.DataFrame, method: str, output: str) -> None:
     scaling = WindowScaling(Scaling(method=method, output=output), season=6)
     tables = read_frame(frame), read_frame(changed_from(frame, 30))

@@ -19,7 +19,10 @@ from tidegate.specs import Scaling
             {"method": "zscore"},
             "method must be one of 'standard', 'minmax', 'robust', 'mean', 'difference', 'centred', 'none'; ",
         ),
-        ({"output": "first"}, "output must be one of 'centre', 'last', 'season', 'level_season', 'trend'; got 'first'"),
+        (
+            {"output": "first"},
+            "output must be one of 'auto', 'centre', 'last', 'season', 'level_season', 'trend'; got 'first'",
+        ),
         ({"power": 0.5}, "power belongs to transform='boxcox'; transform is 'identity'"),
         ({"transform": "boxcox", "power": float("nan")}, "power must be a finite number; got nan"),
     ],

@@ -35,7 +35,17 @@ from tidegate.forecast.tables import (
     weighted_as,
     without_weights,
 )
-from tidegate.specs import Columns, Member, Recurrent, Recursive, Scaling, Training, Uncertainty, checks
+from tidegate.specs import (
+    Columns,
+    Member,
+    Optimizer,
+    Recurrent,
+    Recursive,
+    Scaling,
+    Training,
+    Uncertainty,
+    checks,
+)
 from tidegate.specs.members import resolve_members
 from tidegate.specs.parts import PARTS, Network, network_parts
 from tidegate.specs.strategies import STRATEGIES, Strategy, resolve_strategy
@@ -59,9 +69,10 @@ class Forecaster(Estimator):
     horizon
         Steps to forecast.
     context
-        Steps of the past that the network reads, of a series that has them. ``None``: three seasons of up to 60 steps, two of a longer one (of
-        several, the longest: two weeks of hours), five horizons where there is no season; a shorter series is padded
-        and masked.
+        Steps of the past that the network reads, of a series that has them. ``None``: three seasons of up to 60
+        steps, two of a longer one (of several, the longest: two weeks of hours), up to fourteen of a season of at
+        most 24 steps where the longest series has five times as many rows, five horizons where there is no season; a
+        shorter series is padded and masked.
     season
         Steps of a season; ``None`` finds it in the data, 1 is none. Of several, such as ``(24, 168)``, the first is
         what scaling and baselines go by; the network reads the changes since each.
@@ -76,7 +87,7 @@ class Forecaster(Estimator):
         most. ``validation`` is the share of each series' rows, at its end and at least one horizon, that stops the
         training early and is not trained on.
     scaling
-        What happens inside a window.
+        What happens inside a window. With ``output="auto"`` the data decide what outputs are measured from.
     uncertainty
         What the outputs are (a point, quantiles, a distribution), the loss of points, and the rows for calibration.
     columns
@@ -92,7 +103,9 @@ class Forecaster(Estimator):
     ----------
     season_, segment_, context_, frequency_
         What was settled. A direct network reads ``segment_`` steps at once: a season, where the context holds many of
-        them (two weeks of hours are read as fourteen days).
+        them (two weeks of hours are read as fourteen days), or a part of one, where it is long.
+    origin_
+        What the outputs are measured from, as in `Scaling`; of several members, those of the first.
     history_
         The curve of the training.
     notes_
@@ -125,6 +138,12 @@ class Forecaster(Estimator):
         "members": Member,
     }
 
+    network_: ForecastEnsemble
+    settled_: Settled
+    history_: History
+    notes_: tuple[str, ...]
+    context_: int
+
     def __init__(
         self,
         *,
@@ -133,8 +152,13 @@ class Forecaster(Estimator):
         season: int | tuple[int, ...] | None = None,
         strategy: str | Strategy = "direct",
         network: Network = Recurrent(),
-        training: Training = Training(batch_size=128, learning_rate=2e-3, schedule="one_cycle"),
-        scaling: Scaling = Scaling(output="season"),
+        training: Training = Training(
+            batch_size=256,
+            learning_rate=3e-3,
+            schedule="one_cycle",
+            optimizer=Optimizer("adamw", weight_decay=1e-2),
+        ),
+        scaling: Scaling = Scaling(output="auto"),
         uncertainty: Uncertainty = Uncertainty(),
         columns: Columns = Columns(),
         members: int | tuple[Member, ...] = 1,
@@ -205,7 +229,7 @@ class Forecaster(Estimator):
         self,
         data: IntoDataFrame | SeriesTable | None = None,
         *,
-        future: IntoDataFrame | None = None,
+        future: IntoDataFrame | Future | None = None,
         levels: Sequence[float] = (),
         point: str = "median",
         skip_short: bool = False,
@@ -300,7 +324,7 @@ class Forecaster(Estimator):
             skip_short=skip_short,
         )
 
-        def fit(past: SeriesTable) -> Self:
+        def fit(past: SeriesTable) -> Forecaster:
             return self._clone().fit(past, skip_short=skip_short, callbacks=callbacks)
 
         models = fit_folds(table, fit, windows=windows, horizon=self.horizon, refit=refit, train_rows=train_rows)
@@ -476,7 +500,7 @@ class Forecaster(Estimator):
 
     def _take(self, network: ForecastEnsemble, settled: Settled, history: History, notes: tuple[str, ...]) -> None:
         self.network_, self.settled_, self.history_, self.notes_ = network, settled, history, notes
-        self.season_, self.segment_ = settled.season, settled.segment
+        self.season_, self.segment_, self.origin_ = settled.season, settled.segment, settled.outputs[0]
         self.context_, self.least_ = settled.context, settled.least
         self.columns_, self.frequency_ = settled.columns, settled.columns.frequency
 

@@ -11,16 +11,22 @@ from tidegate.errors import SpecError
 from tidegate.forecast.baselines import IntArray, seasonal_naive
 from tidegate.forecast.tables import long_enough
 from tidegate.metrics import mae
-from tidegate.specs import Scaling, checks
+from tidegate.specs import Scaling, Smoothing, checks
 from tidegate.specs.members import Member, resolve_members
-from tidegate.specs.strategies import Direct, Segments, Smoothing, Strategy
+from tidegate.specs.strategies import Direct, Segments, Strategy
 
 __all__ = ["Plan", "Request", "check_options", "choose_season", "fit_power", "make_plan"]
 
 _VALIDATION_WINDOWS = 2_000
 _CALIBRATION_WINDOWS = 10_000
 _SEASON_WINDOWS = 500
-_SEGMENTS = 7  # short seasons in a context, from which on each is read at once
+_SHORT = 24  # steps of a season, of which a context may hold many
+_MOST_SEASONS = 14  # in a context
+_ROWS = 5  # of the longest series, for each step of a context of more than three seasons
+_SEASONS = 4  # short seasons in a context, from which on each is read at once
+_PARTS = 8  # segments in a long context, where they are smaller than a season
+_LONG = 100  # steps of a context, from which on a recurrence of single steps is slow to run and to learn
+_SEGMENT = 16  # steps at most that are read at once where there is no season
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -52,6 +58,7 @@ class Plan:
     segment: int  # steps that are read at once
     contexts: tuple[int, ...]  # of each member
     least: int  # rows of context that a series must have; what lacks to the context is padded and masked
+    whole: int  # rows of context that a window of the training has, where its series has them
     table: SeriesTable  # the series that are long enough, with features of their time stamps
     rows: SeriesTable  # what may train: without the rows that may stop the training or calibrate
     train: Windows
@@ -66,7 +73,12 @@ class Plan:
         return max(self.contexts)
 
 
-def check_options(horizon: int, context: int | None, season: int | None, members: int | tuple[Member, ...] = 1) -> None:
+def check_options(
+    horizon: int,
+    context: int | None,
+    season: int | tuple[int, ...] | None,
+    members: int | tuple[Member, ...] = 1,
+) -> None:
     """Refuse what cannot be planned with. Raises `SpecError`."""
     checks.whole("horizon", horizon)
     contexts = [context, *(member.context for member in resolve_members(members))]
@@ -106,7 +118,7 @@ def make_plan(table: SeriesTable, request: Request) -> Plan:
     found = _given(request.season) or seasons(table)
     season = choose_season(table, horizon, found) if request.season is None else found[0]
     longest = max(int(table.lengths.max()) - horizon, 1)
-    usual = min(_default_context(max(found, default=1), horizon), longest)
+    usual = min(_default_context(max(found, default=1), horizon, longest), longest)
     contexts = [member.context or request.context or usual for member in request.members]
     segment = _segment(request.strategy, min(contexts), found, horizon, fixed=bool(asked))
     # What lacks to a context is masked, down to as much as is forecast, or a season.
@@ -147,6 +159,7 @@ def make_plan(table: SeriesTable, request: Request) -> Plan:
         segment=segment,
         contexts=tuple(contexts),
         least=least,
+        whole=whole,
         table=table,
         rows=table.truncate(split.train),
         train=windows(np.clip(split.train - horizon, least, whole), split.train),
@@ -197,11 +210,12 @@ def fit_power(table: SeriesTable, scaling: Scaling, season: int) -> float | None
     return float(np.median(finite)) if finite else 1.0
 
 
-def _default_context(season: int, horizon: int) -> int:
-    """Two or three seasons: three of a short one, two of a long one; five horizons without a season."""
+def _default_context(season: int, horizon: int, longest: int) -> int:
+    """Three seasons, two of a long one, up to fourteen of a short one if rows suffice; five horizons without one."""
     if season == 1:
         return max(5 * horizon, 24)
-    return season * (3 if season <= 60 else 2)
+    enough = min(longest // (_ROWS * season), _MOST_SEASONS) if season <= _SHORT else 0
+    return season * max(enough, 3 if season <= 60 else 2)
 
 
 def _segment(strategy: Strategy, context: int, found: tuple[int, ...], horizon: int, *, fixed: bool) -> int:
@@ -215,7 +229,14 @@ def _segment(strategy: Strategy, context: int, found: tuple[int, ...], horizon: 
         case Segments():
             return min(short if short > 1 else max(horizon // 6, 1), context)
         case Direct() | Smoothing():
-            return 1 if context < _SEGMENTS * short or (fixed and context % short) else short
+            whole = short if short > 1 else min(horizon, _SEGMENT)
+            if context >= _SEASONS * short > _SEASONS:
+                sizes = [short]
+            elif context >= _LONG:  # the largest part of a season that leaves a sequence to read
+                sizes = [size for size in range(whole, 1, -1) if whole % size == 0 and context >= _PARTS * size]
+            else:
+                sizes = []
+            return next((size for size in sizes if not (fixed and context % size)), 1)
         case _:
             return 1
 
@@ -228,8 +249,8 @@ def _check_calibration(calibration: float | int, horizon: int) -> None:
 
 
 def _check_highway(strategy: Strategy, context: int) -> None:
-    highway = getattr(strategy, "highway", 0)
-    if highway > context:
+    highway = getattr(strategy, "highway", None)  # None is as long as the context is
+    if highway is not None and highway > context:
         raise SpecError(f"a highway of {highway} steps is longer than the context of {context}; shorten it")
 
 

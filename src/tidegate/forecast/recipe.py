@@ -6,6 +6,7 @@ import dataclasses
 
 from tidegate.forecast.covariates import CovariateShapes
 from tidegate.forecast.network import Design
+from tidegate.forecast.origins import plan_outputs
 from tidegate.forecast.plan import Plan, Request, fit_power
 from tidegate.forecast.settled import Settled
 from tidegate.forecast.tables import pace
@@ -54,6 +55,7 @@ class Recipe:
         """Collect what a plan has settled, and what follows from the rows that may train."""
         table = plan.table
         own = isinstance(self.strategy, Smoothing) and self.strategy.per_series
+        powers = tuple(fit_power(plan.rows, scaling, plan.season) for scaling in self.scalings)
         return Settled(
             season=plan.season,
             seasons=plan.seasons,
@@ -61,7 +63,8 @@ class Recipe:
             contexts=plan.contexts,
             least=plan.least,
             columns=table.columns,
-            powers=tuple(fit_power(plan.rows, scaling, plan.season) for scaling in self.scalings),
+            powers=powers,
+            outputs=plan_outputs(plan, self.strategy, self.scalings, powers),
             pace=pace(table),
             covariates=CovariateShapes.of(plan.rows, plan.vocabularies),
             categorical=table.categorical,

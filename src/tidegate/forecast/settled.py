@@ -9,9 +9,10 @@ from typing import Any
 from tidegate.errors import SpecError
 from tidegate.forecast.covariates import CovariateShapes
 from tidegate.forecast.network import Design
-from tidegate.nn.network import Network
 from tidegate.specs import Columns, Scaling, Uncertainty, checks, from_dict, to_dict
 from tidegate.specs.members import Member
+from tidegate.specs.parts import Network
+from tidegate.specs.scaling import ORIGINS
 from tidegate.specs.strategies import Strategy
 
 __all__ = ["Settled"]
@@ -37,6 +38,8 @@ class Settled:
         With targets and frequency.
     powers
         Box–Cox's λ of each member, ``None`` where it has none to fit.
+    outputs
+        What the outputs of each member are measured from, as in `Scaling`.
     pace
         Steps from one observed row to the next, as a rule.
     covariates
@@ -58,6 +61,7 @@ class Settled:
     least: int
     columns: Columns
     powers: tuple[float | None, ...]
+    outputs: tuple[str, ...]
     pace: float
     covariates: CovariateShapes = CovariateShapes()
     categorical: tuple[str, ...] = ()
@@ -74,6 +78,10 @@ class Settled:
                 raise SpecError(f"steps must be below 2³¹; got a number of {len(str(number))} digits")
         if not self.contexts or len(self.powers) != len(self.contexts):
             raise SpecError(f"{len(self.contexts)} contexts and {len(self.powers)} powers do not describe members")
+        if len(self.outputs) != len(self.contexts):
+            raise SpecError(f"{len(self.contexts)} contexts and {len(self.outputs)} outputs do not describe members")
+        for output in self.outputs:
+            checks.one_of("output", output, ORIGINS)
         if tuple(map(len, self.vocabularies)) != self.covariates.categories:
             raise SpecError("the vocabularies and the sizes of the embeddings do not agree")
         if len(self.categorical) != len(self.vocabularies):
@@ -106,7 +114,7 @@ class Settled:
             Design(
                 strategy=strategy,
                 network=network,
-                scaling=scaling if member.scaling is None else member.scaling,
+                scaling=dataclasses.replace(scaling if member.scaling is None else member.scaling, output=output),
                 uncertainty=uncertainty,
                 loss=uncertainty.loss if member.loss is None else member.loss,
                 context=context,
@@ -119,7 +127,7 @@ class Settled:
                 covariates=self.covariates,
                 series=len(self.ids),
             )
-            for member, context, power in zip(members, self.contexts, self.powers, strict=True)
+            for member, context, power, output in zip(members, self.contexts, self.powers, self.outputs, strict=True)
         ]
 
     def to_dict(self) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import dataclasses
 import torch
 from torch import Tensor, nn
 
+from tidegate.errors import SpecError
 from tidegate.nn.transforms import Transform, make_transform
 from tidegate.specs import Scaling
 
@@ -73,6 +74,8 @@ class WindowScaling(nn.Module):
 
     def __init__(self, spec: Scaling, *, season: int = 1, power: float | None = None) -> None:
         super().__init__()
+        if spec.output == "auto":
+            raise SpecError("output='auto' is settled by a forecaster's fit; name what outputs are measured from")
         self.spec = spec
         self.season = season
         self.transform = make_transform(spec.transform, spec.power if spec.power is not None else power)

@@ -7,12 +7,13 @@ import dataclasses
 from tidegate.errors import SpecError
 from tidegate.specs import checks
 
-__all__ = ["CENTRES", "LOCATIONS", "METHODS", "TRANSFORMS", "Scaling"]
+__all__ = ["CENTRES", "LOCATIONS", "METHODS", "ORIGINS", "TRANSFORMS", "Scaling"]
 
 TRANSFORMS = ("identity", "log", "log1p", "boxcox")
 METHODS = ("standard", "minmax", "robust", "mean", "difference", "centred", "none")
 CENTRES = ("window", "season", "last")
-LOCATIONS = ("centre", "last", "season", "level_season", "trend")
+ORIGINS = ("centre", "last", "season", "level_season", "trend")
+LOCATIONS = ("auto", *ORIGINS)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -37,7 +38,8 @@ class Scaling:
         What an output is measured from: ``"centre"`` (the ``loc`` above), ``"last"`` (the last observed value),
         ``"season"`` (the value a season before: the last observed season, repeated), ``"level_season"`` (the same,
         moved by how far the last season's mean lies from that of the season before) or ``"trend"`` (the line from
-        the first to the last observed value, gone on).
+        the first to the last observed value, gone on). ``"auto"``: one of the first four, whichever forecasts the
+        training rows best by itself; only a forecaster can settle it.
     centre
         What ``loc`` is for methods with a mean or median: ``"window"`` (that of the whole context), ``"season"`` (the
         mean of the last season: where the level moves, the network sees values near 0 all the same) or ``"last"``

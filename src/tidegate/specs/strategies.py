@@ -34,7 +34,7 @@ class Direct:
         shortest season, where the context holds seven of them or more; otherwise 1.
     highway
         Past steps that also reach the outputs through a linear map of their own (LSTNet's autoregressive highway,
-        Lai et al., 2018); 0 for none.
+        Lai et al., 2018); ``None`` for the whole context (none with a head for counts), 0 for none.
     experts
         Linear maps of the highway, among which a gate chooses by what the network has read (a mixture of experts;
         Jacobs et al., 1991).
@@ -52,7 +52,7 @@ class Direct:
     kind: ClassVar[str] = "direct"
 
     segment: int | None = None
-    highway: int = 0
+    highway: int | None = None
     experts: int = 1
     fade: float | None = None
     dropout: float = 0.0
@@ -61,9 +61,10 @@ class Direct:
     def __post_init__(self) -> None:
         if self.segment is not None:
             checks.whole("segment", self.segment)
-        checks.whole("highway", self.highway, least=0)
+        if self.highway is not None:
+            checks.whole("highway", self.highway, least=0)
         checks.whole("experts", self.experts)
-        if self.experts > 1 and not self.highway:
+        if self.experts > 1 and self.highway == 0:
             raise SpecError(f"experts={self.experts} are linear maps of a highway, and highway is 0; give it steps")
         if self.fade is not None:
             checks.at_least("fade", self.fade, 0, exclusive=True)
