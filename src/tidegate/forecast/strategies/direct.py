@@ -8,12 +8,19 @@ import torch
 from torch import Tensor, nn
 
 from tidegate.forecast.context import Context, Sizes
-from tidegate.forecast.strategies.base import CarriedStrategy, Highway, in_segments, last_output, quiet_linear
+from tidegate.forecast.strategies.base import (
+    CarriedStrategy,
+    Highway,
+    in_segments,
+    last_output,
+    quiet_linear,
+    refuse_counts,
+)
 from tidegate.nn import build_network
 from tidegate.nn.heads import Head
-from tidegate.nn.network import Network
 from tidegate.nn.scaling import WindowScaling, wide
 from tidegate.specs import Direct
+from tidegate.specs.parts import Network
 
 __all__ = ["DirectStrategy", "StepwiseHead"]
 
@@ -55,9 +62,12 @@ class DirectStrategy(CarriedStrategy):
         self.register_buffer("shares", shares.view(1, -1, 1, 1), persistent=False)
         self.faded = spec.fade is not None
         self.carries = self.network.streams and sizes.segment == 1
+        usual = 0 if head.counts and spec.experts == 1 else sizes.context  # counts are measured from 0
+        steps = usual if spec.highway is None else spec.highway
         self.highway = None
-        if spec.highway:
-            self.highway = Highway(spec.highway, sizes.horizon, experts=spec.experts, state=self.network.output_size)
+        if steps:
+            refuse_counts(head)
+            self.highway = Highway(steps, sizes.horizon, experts=spec.experts, state=self.network.output_size)
 
     def read(self, context: Context, state: Any = None) -> tuple[Tensor, Any]:
         """Read; see `CarriedStrategy.read`."""
