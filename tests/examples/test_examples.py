@@ -52,6 +52,22 @@ def forecast_airline(figures: Figures) -> None:
     assert figures["changed by save and load"] == 0
 
 
+def forecast_intervals(figures: Figures) -> None:
+    baselines = [figures[name] for name in ("naive", "seasonal_naive", "drift", "naive2")]
+    assert figures["tidegate"] <= 0.55 * min(baselines)  # 0.37 to 0.40
+    assert 70 <= figures["coverage 80"] <= 90  # 79.5 to 82.5
+    assert 91 <= figures["coverage 95"] <= 99.5  # 95.4 to 97.6
+    assert 0 < figures["width 80"] < figures["width 95"]  # 81 to 90, 140 to 187
+    assert figures["first hour, lower"] < figures["first hour"] < figures["first hour, upper"]
+
+
+def forecast_stream(figures: Figures) -> None:
+    assert figures["updates"] == 2 * (7 * 24 - 24)
+    assert figures["tidegate"] <= 0.35 * figures["naive"]  # 0.23 to 0.24
+    assert figures["stream against predict"] < 1e-2  # of 1500
+    assert 0 < figures["moved by fine-tuning"] < 200  # megawatts; the file stayed as it was
+
+
 def stateful(figures: Figures) -> None:
     assert figures["forgotten"] > 0.4  # 0.60 to 0.74 of the variance
     assert figures["carried on"] <= figures["forgotten"] / 5  # 1/34 to 1/18
@@ -66,6 +82,8 @@ PROMISES: dict[str, Callable[[Figures], None]] = {
         bidirectional_regressor,
         attention_regressor,
         forecast_airline,
+        forecast_intervals,
+        forecast_stream,
         stateful,
     )
 }
