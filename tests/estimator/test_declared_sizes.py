@@ -39,7 +39,7 @@ def with_changes(file: ModelFile, *, network: Any = None, learned: Any = None, *
     ("changes", "words"),
     [
         ({"network": {"hidden_size": 10**6}}, r"expected '.*weight_ih_l0' of shape \[4000000, 3\], got \[16, 3\]"),
-        ({"network": {"num_layers": VAST}}, "1000000000 layers are described, the file has 6 tensors"),
+        ({"network": {"num_layers": VAST}}, "1000000000 layers are described, the file has 7 tensors"),
         ({"network": {"num_layers": 2}}, "has a tensor '.*weight_ih_l1', which is absent"),
         ({"horizon": VAST}, r"expected 'members.0.strategy.head.weight' of shape \[1000000000, 4\], got \[3, 4\]"),
         ({"learned": {"segment": VAST}}, r"expected '.*weight_ih_l0' of shape \[16, 3000000000\], got \[16, 3\]"),
