@@ -40,7 +40,8 @@ class Direct:
         Jacobs et al., 1991).
     fade
         Steps of the horizon after which the network's own share in an output has fallen to 1/e; what the output is
-        measured from, and the highway, are left whole. ``None`` does not fade it. Far ahead a recurrent network knows
+        measured from, and the highway, are left whole. ``None``: two seasons for points where the
+        horizon holds four or more, otherwise 0; 0 does not fade it. Far ahead a recurrent network knows
         little that a linear map does not, and learns noise.
     dropout
         Probability of zeroing an element of what was read before the output layer.
@@ -67,7 +68,7 @@ class Direct:
         if self.experts > 1 and self.highway == 0:
             raise SpecError(f"experts={self.experts} are linear maps of a highway, and highway is 0; give it steps")
         if self.fade is not None:
-            checks.at_least("fade", self.fade, 0, exclusive=True)
+            checks.at_least("fade", self.fade, 0)
         checks.probability("dropout", self.dropout)
         checks.one_of("channels", self.channels, CHANNELS)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import Any
 
 import pytest
@@ -298,3 +299,26 @@ def test_the_experts_of_a_highway_are_mixed_by_the_gate() -> None:
 
 def until(context: Context, steps: int) -> Context:
     return dataclasses.replace(context, values=context.values[:, :steps], observed=context.observed[:, :steps])
+
+
+@pytest.mark.parametrize(
+    ("fade", "horizon", "season", "head", "steps"),
+    [
+        (None, 8, 2, "point", 4.0),  # four seasons ahead
+        (None, 7, 2, "point", 0.0),
+        (None, 8, 1, "point", 0.0),
+        (None, 8, 2, "quantiles", 0.0),
+        (0, 8, 2, "point", 0.0),
+        (3, 4, 2, "gaussian", 3.0),
+    ],
+)
+def test_a_networks_share_fades_far_ahead(
+    fade: float | None, horizon: int, season: int, head: str, steps: float
+) -> None:
+    scaling = WindowScaling(Scaling(), season=season)
+    sizes = Sizes(context=12, horizon=horizon, targets=1)
+    meaning = make_head(Uncertainty(head=head), "mae")
+    made = make_strategy(Direct(fade=fade), Recurrent(hidden_size=3), scaling, meaning, sizes)
+    assert isinstance(made, DirectStrategy)
+    shares = [math.exp(-step / steps) if steps else 1.0 for step in range(horizon)]
+    assert made.shares.flatten().tolist() == pytest.approx(shares)

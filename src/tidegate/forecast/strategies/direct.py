@@ -24,6 +24,7 @@ from tidegate.specs.parts import Network
 
 __all__ = ["DirectStrategy", "StepwiseHead"]
 
+_FAR = 4  # seasons in a horizon, from which on a network's share fades towards its end
 _STATE = 16  # numbers that the last output hands to each step, where steps have covariates of their own
 
 
@@ -58,9 +59,10 @@ class DirectStrategy(CarriedStrategy):
         else:
             self.head = quiet_linear(self.network.output_size, sizes.horizon * outputs)
         self.dropout = nn.Dropout(spec.dropout)
-        shares = torch.exp(-torch.arange(sizes.horizon) / spec.fade) if spec.fade else torch.ones(sizes.horizon)
+        fade = _fade(sizes.horizon, scaling.season, head) if spec.fade is None else spec.fade
+        shares = torch.exp(-torch.arange(sizes.horizon) / fade) if fade else torch.ones(sizes.horizon)
         self.register_buffer("shares", shares.view(1, -1, 1, 1), persistent=False)
-        self.faded = spec.fade is not None
+        self.faded = fade > 0
         self.carries = self.network.streams and sizes.segment == 1
         usual = 0 if head.counts and spec.experts == 1 else sizes.context  # counts are measured from 0
         steps = usual if spec.highway is None else spec.highway
@@ -90,6 +92,14 @@ class DirectStrategy(CarriedStrategy):
         if self.highway is not None:
             origin = origin + wide(self.highway(context.values, last))
         return self.meaning.shifted(wide(made), origin)
+
+
+def _fade(horizon: int, season: int, head: Head) -> float:
+    """Settle after how many steps the network's share has fallen to 1/e; 0 for no fading.
+
+    Only points fade by themselves: quantiles would close in on each other.
+    """
+    return 2.0 * season if season > 1 and horizon >= _FAR * season and head.size == 1 else 0.0
 
 
 class StepwiseHead(nn.Module):
