@@ -26,10 +26,7 @@ __all__ = ["FILES", "Job", "write_frame"]
 
 FILES = {"forecast": "forecast.csv", "model": "model.safetensors", "report": "report.html", "scores": "scores.json"}
 _WINDOWS = 3  # of a backtest, where the series are long enough
-_WITHOUT_INTERVALS = (
-    "these forecasts are points; --head quantiles gives intervals as well, and so does --calibration 0.1, which keeps "
-    "rows apart to measure how wide they must be"
-)
+_WITHOUT_INTERVALS = "these forecasts are points; --head quantiles or --calibration 0.1 gives intervals as well"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
