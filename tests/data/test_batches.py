@@ -162,7 +162,7 @@ def test_continuous_batches_restart_and_refuse() -> None:
 # ---------------------------------------------------------------------------------------------------- chances
 
 
-def _drawn(chances: list[float], *, passes: int = 1, seed: int = 0, **options: int) -> list[list[int]]:
+def _drawn(chances: list[float], *, passes: int = 1, seed: int = 0, **options: Any) -> list[list[int]]:
     source = Arrays(np.arange(len(chances)))
     batches = Batches(source, 7, shuffle=True, seed=seed, chances=np.array(chances), **options)
     return [[int(value) for batch in batches for value in batch.values] for _ in range(passes)]

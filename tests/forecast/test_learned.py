@@ -152,6 +152,12 @@ def test_every_network_comes_back(
     assert_comes_back(make_forecaster(network=network, training=training).fit(frame), tmp_path / "m", frame)
 
 
+def test_several_seasons_come_back(make_frame: MakeFrame, make_forecaster: MakeForecaster, tmp_path: Path) -> None:
+    frame = make_frame(series=2)
+    back = assert_comes_back(make_forecaster(season=(6, 3), training=STEP).fit(frame), tmp_path / "m", frame)
+    assert back.season == (6, 3)
+
+
 def test_ids_that_are_numbers_keep_their_parameters(
     make_frame: MakeFrame, make_forecaster: MakeForecaster, tmp_path: Path
 ) -> None:

@@ -89,11 +89,13 @@ def test_gaps_become_missing_rows(make_frame: MakeFrame, make_forecaster: MakeFo
 def test_a_gap_among_a_few_new_rows_is_no_slower_pace(make_frame: MakeFrame, make_forecaster: MakeForecaster) -> None:
     frame = make_frame()
     model = make_forecaster(training=QUICK).fit(frame)
-    two = pd.concat([between(frame, 40, 41), between(frame, 44, 45)]).sort_values(["unique_id", "ds"])
-    model.update(between(frame, 0, 40)).update(two)
-    assert model.predict()["ds"].min() == pd.Timestamp("2024-02-15")
+    every_fourth = frame[frame.groupby("unique_id").cumcount() % 4 == 0]
+    few, many = between(every_fourth, 0, 4), between(every_fourth, 0, 5)  # nine and twelve distances
+    assert model.update(few).predict()["ds"].min() == pd.Timestamp("2024-01-14")
+    model.update(between(frame, 13, 40)).update(between(every_fourth, 10, 15))
+    assert model.predict()["ds"].min() == pd.Timestamp("2024-02-27")  # of all rows, most follow each other
     with pytest.raises(TimeStampError, match="this table has one every 4 steps: resample it"):
-        make_forecaster(training=QUICK).fit(frame).update(two)  # nothing else is there to tell
+        make_forecaster(training=QUICK).fit(frame).update(many)
 
 
 def test_new_series_join_and_others_may_rest(make_frame: MakeFrame, make_forecaster: MakeForecaster) -> None:

@@ -134,7 +134,7 @@ class Estimator(abc.ABC):
             raise ModelFileError(f"{name!r} holds a {file.info.kind!r}, not a {cls.kind!r}; load it as what it is")
         try:
             params = {
-                key: _described(value, cls.specs[key]) if key in cls.specs else value
+                key: _described(value, cls.specs[key]) if key in cls.specs else _without_lists(value)
                 for key, value in file.info.params.items()
             }
             estimator = cls(**{**params, "device": device})
@@ -158,6 +158,10 @@ class Estimator(abc.ABC):
     @abc.abstractmethod
     def _restore(self, learned: Mapping[str, Any], arrays: Mapping[str, np.ndarray[Any, Any]]) -> None:
         """Take back what `_learned` gave; whatever does not fit raises."""
+
+
+def _without_lists(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value  # JSON has no tuples, and parameters are no lists
 
 
 def _described(value: Any, types: type | tuple[type, ...]) -> Any:
