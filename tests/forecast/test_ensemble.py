@@ -12,12 +12,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from tidegate import Forecaster, Member, Recursive, Scaling, Segments, Training, Uncertainty
-from tidegate.data import Batch
+from tidegate import Direct, Forecaster, Member, Recurrent, Recursive, Scaling, Segments, Training, Uncertainty
+from tidegate.data import Batch, Windows, read_frame
 from tidegate.errors import ShapeError, SpecError
 from tidegate.forecast.ensemble import EnsembleObjective, ForecastEnsemble, check_shapes
 from tidegate.forecast.network import Design, ForecastNetwork
+from tidegate.forecast.scores import seasonal_scales
 from tidegate.nn.calibration import Calibration
+from tidegate.training.feed import to_batch
 
 MakeFrame = Callable[..., pd.DataFrame]
 MakeForecaster = Callable[..., Forecaster]
@@ -269,3 +271,32 @@ def test_only_points_have_a_loss_to_choose(make_frame: MakeFrame, make_forecaste
     model = make_forecaster(members=(Member(loss="mse"),), uncertainty=Uncertainty(head="gaussian"))
     with pytest.raises(SpecError, match="a head 'gaussian' is trained by a loss of its own; loss='mse' belongs to"):
         model.fit(make_frame())
+
+
+def test_errors_in_the_units_of_the_series_are_those_of_mase(make_frame: MakeFrame) -> None:
+    """A loss of ``units='series'`` on one step is the absolute error over the seasonal change of the training rows."""
+    table = read_frame(make_frame())
+    windows = Windows.sliding(table, context=12, horizon=4)
+    units = seasonal_scales(table, table.offsets[1:], 6)[0]
+    design = Design(
+        strategy=Direct(),
+        network=Recurrent(hidden_size=4),
+        scaling=Scaling(output="last"),
+        uncertainty=Uncertainty(units="series"),
+        loss="mae",
+        context=12,
+        horizon=4,
+        targets=1,
+        season=6,
+        seasons=(6,),
+        segment=1,
+    )
+    ensemble = ForecastEnsemble([design]).eval()
+    numbers = np.arange(0, len(windows), 7)
+    batch = to_batch(dataclasses.replace(windows, units=units).batch(numbers), torch.device("cpu"))
+    loss = float(EnsembleObjective()(ensemble, batch).loss.detach())
+    with torch.no_grad():
+        error = (ensemble(batch) - batch.target).abs()[..., 0].numpy()
+    assert loss == pytest.approx(float((error / units[windows.series[numbers]]).mean()), rel=1e-6)
+    plain = to_batch(windows.batch(numbers), torch.device("cpu"))
+    assert loss != pytest.approx(float(EnsembleObjective()(ensemble, plain).loss.detach()), rel=1e-2)

@@ -9,7 +9,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tidegate import Columns, Direct, EncoderDecoder, Forecaster, Member, Recursive, Scaling, Segments, Smoothing
+from tidegate import (
+    Columns,
+    Direct,
+    EncoderDecoder,
+    Forecaster,
+    Member,
+    Recursive,
+    Scaling,
+    Segments,
+    Smoothing,
+    Uncertainty,
+)
 from tidegate.data import SeriesTable, Windows, read_frame
 from tidegate.errors import DataError, ShortSeriesError, SpecError
 from tidegate.forecast.plan import Plan, Request, check_options, fit_power, make_plan
@@ -122,6 +133,24 @@ def test_calibration_rows_must_hold_a_horizon() -> None:
     assert target_rows(share.calibration) == target_rows(kept.calibration)
 
 
+def test_missing_ends_leave_nothing_to_stop_by_or_to_calibrate_on() -> None:
+    table = table_of(60, 60)
+    table.values[52:60] = table.values[112:120] = np.nan
+    plan = plan_of(table, validation=0.1)  # 54 … 59
+    assert plan.validation is None
+    assert plan.notes == (
+        "no value that counts is observed in the rows kept apart for early stopping: the training goes to its end",
+    )
+    with pytest.raises(DataError) as caught:
+        plan_of(table, validation=0.1, calibration=6)
+    assert str(caught.value) == (
+        "no value that counts is observed in the rows kept apart for calibration; keep more rows apart with "
+        "Uncertainty(calibration=…), or set it to 0"
+    )
+    table.values[59] = 5.0  # one series is enough
+    assert target_rows(plan_of(table, validation=0.1).validation) == {(0, row) for row in range(56, 60)}
+
+
 def test_held_out_windows_are_thinned_evenly() -> None:
     plan = plan_of(table_of(9000), validation=0.4, calibration=0.0)
     assert plan.validation is not None
@@ -202,6 +231,18 @@ def test_a_highway_must_lie_within_every_context() -> None:
         plan_of(table_of(100), strategy=Direct(highway=13), members=(Member(context=24), Member(context=12)))
 
 
+def test_no_season_is_chosen_by_the_rows_that_calibrate() -> None:
+    rng = np.random.default_rng(1)
+    steps = np.arange(168 * 6)
+    daily, weekly = np.sin(2 * np.pi * steps / 24), np.repeat(np.tile([3.0, 1, 1, 1, 1, 5, 9], 6), 24) / 4
+    frame = pd.DataFrame({"ds": pd.date_range("2024-01-01", periods=len(steps), freq="h")})
+    frame["y"] = 10 + daily + weekly + 0.05 * rng.standard_normal(len(steps))
+    other = frame.assign(y=frame["y"].where(steps < 168 * 5, 10 + daily))  # without the week, at the end
+    plans = [plan_of(read_frame(part), season=None, horizon=24, calibration=168) for part in (frame, other)]
+    assert [(plan.season, plan.seasons) for plan in plans] == [(168, (24, 168))] * 2
+    assert plan_of(read_frame(other), season=None, horizon=24).season == 24  # where those rows are trained on
+
+
 def test_features_of_time_stamps_go_by_the_seasons_that_were_found() -> None:
     columns = Columns(fourier=1)
     assert plan_of(table_of(100, columns=columns), season=6).table.features == ("fourier.1/6.sin", "fourier.1/6.cos")
@@ -263,3 +304,9 @@ def test_a_power_is_given_or_not_needed() -> None:
     assert fit_power(table, Scaling(transform="boxcox", power=0.3), 6) == 0.3
     assert fit_power(table, Scaling(transform="log"), 6) is None
     assert fit_power(table_of(8), Scaling(transform="boxcox"), 6) == 1.0  # too short to tell
+
+
+def test_units_of_series_need_values_as_they_are(make_forecaster: MakeForecaster) -> None:
+    message = "units='series' measures errors in the units of the data, and transform='log' makes others of them"
+    with pytest.raises(SpecError, match=message):
+        make_forecaster(scaling=Scaling(transform="log"), uncertainty=Uncertainty(units="series"))

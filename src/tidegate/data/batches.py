@@ -47,6 +47,8 @@ class Batch(Generic[A]):
         Weight in the loss of each example, ``[batch]``, or of each of its steps, ``[batch, horizon]``.
     series
         Index of the series each example was cut from, ``[batch]`` of int64.
+    unit
+        What an error of the series is measured in, ``[batch, target]``, in the units of the data; NaN where unknown.
     given
         True values of the steps that are to be forecast, where they are known already, NaN elsewhere.
     position
@@ -64,6 +66,7 @@ class Batch(Generic[A]):
     categories: A | None = None
     weight: A | None = None
     series: A | None = None
+    unit: A | None = None
     given: A | None = None
     position: A | None = None
 

@@ -42,6 +42,8 @@ class Windows:
     codes
         ``[series, c]``: the categories as numbers, as `SeriesTable.category_codes` gives them; ``None`` leaves them
         out.
+    units
+        ``[series, target]``: what the errors of each series are measured in; ``None`` leaves it out.
 
     Raises
     ------
@@ -59,6 +61,7 @@ class Windows:
     ahead: int = 0
     future: np.ndarray | None = None
     codes: IntArray | None = None
+    units: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         checks.whole("context", self.context)
@@ -89,7 +92,8 @@ class Windows:
         """Take every window whose target lies between two bounds.
 
         Windows are ordered by series, then time, and are laid from the last possible one backwards, so that with a
-        ``stride`` the newest rows are in. One without any observed value in its context, or in its target, is dropped.
+        ``stride`` the newest rows are in. One without any observed value in its context, or in its target, is dropped,
+        as is one whose target's observed rows all have the weight 0.
 
         Parameters
         ----------
@@ -191,6 +195,7 @@ class Windows:
             categories=self.codes[series] if self.codes is not None and self.codes.shape[1] else None,
             weight=weight,
             series=series,
+            unit=None if self.units is None else self.units[series],
             position=self._position(series, ends),
         )
 
@@ -221,10 +226,19 @@ class Windows:
         return np.asarray(self.table.times[rows])
 
     def _useful(self) -> Windows:
-        seen = np.concatenate([[0], np.cumsum(self.table.observed.any(axis=1))])  # rows with a value, before each
+        observed = np.asarray(self.table.observed.any(axis=1))
+        weights = self.table.weights
+        seen = _before(observed)
+        counting = seen if weights is None else _before(observed & (weights > 0))
         begins = np.maximum(self.ends - self.context, self.table.offsets[self.series])
-        useful = (seen[self.ends] > seen[begins]) & (seen[self.ends + self.horizon] > seen[self.ends])
+        useful = (seen[self.ends] > seen[begins]) & (counting[self.ends + self.horizon] > counting[self.ends])
         return self if useful.all() else self.subset(useful)
+
+
+def _before(rows: np.ndarray) -> IntArray:
+    """Count the rows before each that are true, [rows + 1]."""
+    counts: IntArray = np.concatenate([[0], np.cumsum(rows)])
+    return counts
 
 
 def _masked(values: np.ndarray, inside: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from tidegate.data import Batch
 from tidegate.errors import ShapeError
+from tidegate.forecast.channels import apart
 from tidegate.forecast.network import Design, ForecastNetwork
 from tidegate.nn.calibration import Calibration
 from tidegate.nn.scaling import WindowScale
@@ -107,19 +108,28 @@ class EnsembleObjective:
             each = batch.weight
             if each is not None and network.design.independent:
                 each = each.repeat(network.design.targets, *[1] * (each.ndim - 1))
-            loss, weight = reduce_loss(_measured(network, scale.scale), raw, target, observed, each)
+            loss, weight = reduce_loss(_measured(network, scale.scale, batch.unit), raw, target, observed, each)
             losses.append(loss)
         return Outcome(torch.stack(losses).mean(), weight)
 
 
-def _measured(network: ForecastNetwork, scale: Tensor) -> Loss:
-    """Give the loss of a network's head on windows of this ``scale`` [batch, 1, target], one number an element."""
+def _measured(network: ForecastNetwork, scale: Tensor, unit: Tensor | None) -> Loss:
+    """Give the loss of a network's head, one number an element.
+
+    ``scale`` [batch, 1, target] is that of the windows, ``unit`` [batch, target] that of their series.
+    """
     unscaled = network.design.uncertainty.unscaled
-    counts = 1 + unscaled * scale if unscaled else None
+    counts: Tensor | None = None
+    if unit is not None:
+        unit = apart(unit.unsqueeze(1)) if network.design.independent else unit.unsqueeze(1)
+        counts = torch.where(unit > 0, scale / unit, 1.0)  # a series that never changes goes by its windows
+    elif unscaled:
+        counts = 1 + unscaled * scale
+        counts = counts / counts.mean()
 
     def loss(output: Tensor, target: Tensor) -> Tensor:
         elements = network.meaning.loss(output, target, scale)
-        return elements if counts is None else elements * (counts / counts.mean())
+        return elements if counts is None else elements * counts
 
     return loss
 

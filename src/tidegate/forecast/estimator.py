@@ -20,7 +20,7 @@ from tidegate.forecast.ensemble import ForecastEnsemble
 from tidegate.forecast.fitting import fine_tuned, fit_forecaster
 from tidegate.forecast.frames import forecast_frame, levels_of
 from tidegate.forecast.learned import arrays_of, restored_ensemble, restored_history
-from tidegate.forecast.plan import check_options
+from tidegate.forecast.plan import check_options, check_units
 from tidegate.forecast.recipe import Recipe
 from tidegate.forecast.settled import Settled
 from tidegate.forecast.streaming import Stream
@@ -176,6 +176,7 @@ class Forecaster(Estimator):
                 raise SpecError(f"{name} must be a {kind.__name__}(…); got {spec!r}")
         resolve_strategy(strategy)
         network_parts(network)
+        check_units(uncertainty, scaling, resolve_members(members))
         checks.whole("seed", seed, least=0)
         self.horizon = horizon
         self.context = context

@@ -12,11 +12,13 @@ import torch
 from tidegate._core.seeds import derive_seed, seeded
 from tidegate.data import Batch, Batches, IntArray, SeriesTable, Windows
 from tidegate.forecast.answers import Answers, series_codes
+from tidegate.forecast.baselines import FloatArray
 from tidegate.forecast.ensemble import EnsembleObjective, ForecastEnsemble
 from tidegate.forecast.network import Design
 from tidegate.forecast.plan import Plan, make_plan
 from tidegate.forecast.recipe import Recipe
 from tidegate.forecast.sampling import chances
+from tidegate.forecast.scores import seasonal_scales
 from tidegate.forecast.settled import Settled
 from tidegate.nn.calibration import PROBABILITIES, Calibration, fit_calibration
 from tidegate.specs import Training
@@ -56,6 +58,10 @@ def fit_forecaster(
         If the loss becomes NaN or infinite.
     """
     plan = make_plan(table, recipe.request(skip_short=skip_short))
+    if recipe.uncertainty.units == "series":
+        units = _units(plan.rows, plan.season)
+        held = None if plan.validation is None else dataclasses.replace(plan.validation, units=units)
+        plan = dataclasses.replace(plan, train=dataclasses.replace(plan.train, units=units), validation=held)
     settled = recipe.settle(plan)
     designs = recipe.designs(settled)
     ensemble = build_ensemble(designs, plan, recipe.seed, device)
@@ -123,11 +129,18 @@ def train_again(
         plan.table,
         context=plan.context,
         horizon=plan.train.horizon,
+        start=np.clip(plan.table.lengths - plan.train.horizon, plan.least, plan.whole),
         least_context=plan.least,
         codes=plan.train.codes,
     )
+    everything = dataclasses.replace(everything, units=plan.train.units)
     again = dataclasses.replace(training, epochs=None, max_steps=max(steps, 1), patience=None)
     return train(ensemble, everything, None, again, seed=seed, callbacks=callbacks)
+
+
+def _units(table: SeriesTable, season: int) -> FloatArray:
+    """Give the mean change from season to season of each series, [series, target]."""
+    return seasonal_scales(table, table.offsets[1:], season)[0]
 
 
 def fine_tuned(
@@ -150,6 +163,8 @@ def fine_tuned(
         least_context=settled.least,
         codes=table.category_codes(settled.vocabularies),
     )
+    if ensemble.networks[0].design.uncertainty.units == "series":
+        windows = dataclasses.replace(windows, units=_units(table, settled.season))
     tuned = copy.deepcopy(ensemble)  # a training that fails leaves the model as it was
     history = train(
         tuned,

@@ -48,7 +48,7 @@ def require_intervals(answers: Answers, what: str) -> None:
     if not answers.has_quantiles:
         raise SpecError(
             f"{what} needs a predictive distribution, and this model gives points alone; fit it with "
-            "uncertainty=Uncertainty(head='quantiles'), or keep rows apart for calibration: Uncertainty(calibration=0.1)"
+            "uncertainty=Uncertainty(head='quantiles'), or keep rows apart to calibrate: Uncertainty(calibration=0.1)"
         )
 
 

@@ -6,16 +6,16 @@ import dataclasses
 
 import numpy as np
 
-from tidegate.data import SeriesTable, Windows, seasons, split_bounds, with_time_features
-from tidegate.errors import SpecError
+from tidegate.data import SeriesTable, Split, Windows, seasons, split_bounds, with_time_features
+from tidegate.errors import DataError, ShortSeriesError, SpecError
 from tidegate.forecast.baselines import IntArray, seasonal_naive
 from tidegate.forecast.tables import long_enough
 from tidegate.metrics import mae
-from tidegate.specs import Scaling, Smoothing, checks
+from tidegate.specs import Scaling, Smoothing, Uncertainty, checks
 from tidegate.specs.members import Member, resolve_members
 from tidegate.specs.strategies import Direct, Segments, Strategy
 
-__all__ = ["Plan", "Request", "check_options", "choose_season", "fit_power", "make_plan"]
+__all__ = ["Plan", "Request", "check_options", "check_units", "choose_season", "fit_power", "make_plan"]
 
 _VALIDATION_WINDOWS = 2_000
 _CALIBRATION_WINDOWS = 10_000
@@ -96,6 +96,16 @@ def check_options(
             raise SpecError(f"season ({seasons[0]}) must fit into the context ({given}); lengthen the context")
 
 
+def check_units(uncertainty: Uncertainty, scaling: Scaling, members: tuple[Member, ...]) -> None:
+    """Refuse a loss in the units of series where a transform makes others of them. Raises `SpecError`."""
+    for used in (scaling, *(member.scaling for member in members if member.scaling is not None)):
+        if uncertainty.units == "series" and used.transform != "identity":
+            raise SpecError(
+                "units='series' measures errors in the units of the data, and "
+                f"transform={used.transform!r} makes others of them; take units='window', or transform='identity'"
+            )
+
+
 def make_plan(table: SeriesTable, request: Request) -> Plan:
     """Settle season, context and windows.
 
@@ -110,13 +120,16 @@ def make_plan(table: SeriesTable, request: Request) -> Plan:
     ------
     ShortSeriesError
         If a series (with ``skip_short``: every series) is too short.
+    DataError
+        If nothing is observed in the rows kept apart for calibration.
     SpecError
         If a segment does not go into a context, a highway is longer than one, or calibration rows hold no horizon.
     """
     horizon, asked = request.horizon, request.contexts
     _check_calibration(request.calibration, horizon)
-    found = _given(request.season) or seasons(table)
-    season = choose_season(table, horizon, found) if request.season is None else found[0]
+    before = _before_calibration(table, request.calibration, horizon)
+    found = _given(request.season) or seasons(before)
+    season = choose_season(before, horizon, found) if request.season is None else found[0]
     longest = max(int(table.lengths.max()) - horizon, 1)
     usual = min(_default_context(max(found, default=1), horizon, longest), longest)
     contexts = [member.context or request.context or usual for member in request.members]
@@ -137,22 +150,15 @@ def make_plan(table: SeriesTable, request: Request) -> Plan:
         least=horizon,
     )
     vocabularies = table.vocabularies()
-    codes = table.category_codes(vocabularies)
-
-    def windows(start: IntArray, stop: IntArray) -> Windows:
-        return Windows.sliding(
-            table,
-            context=max(contexts),
-            horizon=horizon,
-            start=start,
-            stop=stop,
-            least_context=least,
-            codes=codes,
-        )
-
-    def held(start: IntArray, stop: IntArray, most: int) -> Windows | None:
-        return _thinned(windows(start, stop), most) if (start < stop).any() else None
-
+    train, validation, calibration = _parts(
+        table,
+        split,
+        context=max(contexts),
+        horizon=horizon,
+        least=least,
+        whole=whole,
+        codes=table.category_codes(vocabularies),
+    )
     return Plan(
         season=season,
         seasons=found,
@@ -162,12 +168,52 @@ def make_plan(table: SeriesTable, request: Request) -> Plan:
         whole=whole,
         table=table,
         rows=table.truncate(split.train),
-        train=windows(np.clip(split.train - horizon, least, whole), split.train),
-        validation=held(split.train, split.validation, _VALIDATION_WINDOWS),
-        calibration=held(split.validation, split.calibration, _CALIBRATION_WINDOWS),
+        train=train,
+        validation=validation,
+        calibration=calibration,
         vocabularies=vocabularies,
-        notes=(*skipped, *split.notes),
+        notes=(*skipped, *split.notes, *_unobserved(split, validation, calibration)),
     )
+
+
+def _before_calibration(table: SeriesTable, calibration: float | int, horizon: int) -> SeriesTable:
+    """Leave out rows that calibrate: a season chosen by them would make the errors there too small."""
+    return table.truncate(split_bounds(table, calibration=calibration, least=horizon).train) if calibration else table
+
+
+def _parts(
+    table: SeriesTable, split: Split, *, context: int, horizon: int, least: int, whole: int, codes: IntArray
+) -> tuple[Windows, Windows | None, Windows | None]:
+    """Cut the windows of training, early stopping and calibration."""
+
+    def windows(start: IntArray, stop: IntArray) -> Windows:
+        return Windows.sliding(
+            table, context=context, horizon=horizon, start=start, stop=stop, least_context=least, codes=codes
+        )
+
+    def held(start: IntArray, stop: IntArray, most: int) -> Windows | None:
+        try:
+            return _thinned(windows(start, stop), most) if (start < stop).any() else None
+        except ShortSeriesError:  # nothing is observed there, or has a weight
+            return None
+
+    train = windows(np.clip(split.train - horizon, least, whole), split.train)
+    validation = held(split.train, split.validation, _VALIDATION_WINDOWS)
+    return train, validation, held(split.validation, split.calibration, _CALIBRATION_WINDOWS)
+
+
+def _unobserved(split: Split, validation: Windows | None, calibration: Windows | None) -> tuple[str, ...]:
+    """Say that nothing is observed in rows kept apart. Raises `DataError` for those of the calibration."""
+    if calibration is None and (split.validation < split.calibration).any():
+        raise DataError(
+            "no value that counts is observed in the rows kept apart for calibration; keep more rows apart with "
+            "Uncertainty(calibration=…), or set it to 0"
+        )
+    if validation is None and (split.train < split.validation).any():
+        return (
+            "no value that counts is observed in the rows kept apart for early stopping: the training goes to its end",
+        )
+    return ()
 
 
 def _given(season: int | tuple[int, ...] | None) -> tuple[int, ...]:

@@ -92,7 +92,7 @@ class Training:
     clip_value: float | None = None
     accumulate: int = 1
     precision: str = "float32"
-    sampling: Sampling = Sampling()  # noqa: RUF009 - frozen
+    sampling: Sampling = Sampling()
 
     def __post_init__(self) -> None:
         for name in ("epochs", "max_steps", "patience"):

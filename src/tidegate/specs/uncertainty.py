@@ -7,9 +7,10 @@ import dataclasses
 from tidegate.errors import SpecError
 from tidegate.specs import checks
 
-__all__ = ["HEADS", "LOSSES", "Uncertainty"]
+__all__ = ["HEADS", "LOSSES", "UNITS", "Uncertainty"]
 
 LOSSES = ("mae", "mse", "huber")
+UNITS = ("window", "series")
 HEADS = ("point", "quantiles", "gaussian", "student_t", "negative_binomial")
 
 
@@ -30,6 +31,10 @@ class Uncertainty:
         How much an error in the (transformed) units of the data counts beside the same error in the scaled units of
         its window: a window of scale s counts 1 + ``unscaled`` · s. 0 counts scaled errors alone, as MASE does; on
         logarithms, where s is relative, more than 0 also counts relative errors, as sMAPE does.
+    units
+        What the loss measures errors in: ``"window"``, the scale of each window, or ``"series"``, the mean change from
+        season to season in the training rows of the series, which is what MASE divides by. The latter does not count a
+        calm window of a lively series more; it needs ``transform="identity"``.
     quantiles
         Probabilities that a head of quantiles learns: increasing, strictly between 0 and 1, 0.5 and others on both
         sides of it among them. Other probabilities are interpolated.
@@ -45,6 +50,7 @@ class Uncertainty:
     head: str = "point"
     loss: str = "mae"
     unscaled: float = 0.0
+    units: str = "window"
     quantiles: tuple[float, ...] = (0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975)
     calibration: float | int = 0.0
     refit: bool = False
@@ -53,6 +59,9 @@ class Uncertainty:
         checks.one_of("head", self.head, HEADS)
         checks.one_of("loss", self.loss, LOSSES)
         checks.at_least("unscaled", self.unscaled, 0)
+        checks.one_of("units", self.units, UNITS)
+        if self.units == "series" and self.unscaled:
+            raise SpecError(f"units='series' measures all errors alike; unscaled={self.unscaled:g} belongs to 'window'")
         object.__setattr__(self, "quantiles", _probabilities(self.quantiles))
         if hasattr(self.calibration, "__index__"):  # rows; a bool, which has it too, is refused
             checks.whole("calibration", self.calibration, least=0)
