@@ -95,10 +95,13 @@ def test_the_axis_of_a_hostile_column_name_shows_it_as_it_is() -> None:
     assert spec["data"][0]["name"] == "&lt;b&gt;"
 
 
-@pytest.mark.parametrize("points", [1, 2])
-def test_a_lone_point_is_marked_so_that_it_can_be_seen(points: int) -> None:
-    spec = charts.lines([("truth", "a")], [charts.View(lines=[([1] * points, [2.0] * points)])], x="t")
-    assert spec["views"][0]["data"][0]["mode"] == ("lines+markers" if points == 1 else "lines")
+@pytest.mark.parametrize(
+    ("heights", "mode"),
+    [([2.0], "lines+markers"), ([2.0, None, 3.0], "lines+markers"), ([2.0, 3.0], "lines"), ([2.0, 3.0, None], "lines")],
+)
+def test_points_of_the_truth_that_no_line_joins_are_marked(heights: list[float | None], mode: str) -> None:
+    spec = charts.lines([("truth", "a")], [charts.View(lines=[(list(range(len(heights))), heights)])], x="t")
+    assert spec["views"][0]["data"][0]["mode"] == mode
 
 
 def test_the_script_in_the_page_is_of_the_version_that_the_charts_are_checked_with() -> None:

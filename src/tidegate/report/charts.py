@@ -7,6 +7,7 @@ Whatever colour tells apart, the kind of line and marker tell apart as well.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
@@ -211,8 +212,9 @@ def _baseline(place: int) -> tuple[Spec, Spec]:
 
 
 def _mode(part: str, heights: Sequence[Any]) -> str:
-    """Mark the points of forecasts; of a truth none, but a lone point must be seen."""
-    return "lines" if part == "truth" and len(heights) > 1 else "lines+markers"
+    """Mark the points of forecasts; of a truth none, but where no two are joined by a line they must be seen."""
+    joined = any(before is not None and after is not None for before, after in itertools.pairwise(heights))
+    return "lines" if part == "truth" and joined else "lines+markers"
 
 
 def _layout(x: str, y: str) -> Spec:

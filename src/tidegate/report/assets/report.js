@@ -54,9 +54,13 @@
     return whole.map((trace) => {
       if (trace.meta === "band") {
         const {lower, upper, ...rest} = trace;
-        const line = {...trace.line, color: palette.model};
+        const depth = bands.indexOf(trace);
+        const fillcolor = shade(palette.model, depth);
+        // A horizon of one step has no area to fill: its intervals are upright bars, the narrowest the broadest.
+        const bar = !upper.some((end, at) => at > 0 && end !== null && upper[at - 1] !== null);
+        const line = bar ? {width: 8 + 6 * depth, color: fillcolor} : {...trace.line, color: palette.model};
         const within = lines.find((other) => other.meta === "model").x;
-        return {...rest, ...outline(trace, within), line, fillcolor: shade(palette.model, bands.indexOf(trace))};
+        return {...rest, ...outline(trace, within), line, fillcolor};
       }
       const colour = palette[trace.meta];
       const drawn = {...trace, marker: {...trace.marker, color: colour}};
