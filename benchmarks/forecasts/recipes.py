@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 
-from tidegate import Direct, Forecaster, Member, Optimizer, Recurrent, Scaling, Training, Uncertainty
+from tidegate import Direct, Forecaster, Member, Optimizer, Recurrent, Sampling, Scaling, Training, Uncertainty
 
 __all__ = ["RECIPES", "Recipe", "shortened"]
 
@@ -84,7 +84,7 @@ def tourism(horizon: int, seed: int) -> Forecaster:
         horizon=horizon,
         context=60,
         season=12,
-        strategy=Direct(segment=12, highway=36, dropout=0.3),
+        strategy=Direct(segment=12, dropout=0.3),
         network=Recurrent(hidden_size=64),
         training=Training(
             max_steps=500,
@@ -94,10 +94,17 @@ def tourism(horizon: int, seed: int) -> Forecaster:
             optimizer=Optimizer("adamw", weight_decay=0.05),
             validation=0.0,
             patience=None,
+            sampling=Sampling(half_life=60),
         ),
         scaling=Scaling(method="standard", centre="last", output="last"),
-        uncertainty=Uncertainty(calibration=2 * horizon, refit=True),
-        members=(Member(), Member(), Member(context=48), Member(context=36), Member()),
+        uncertainty=Uncertainty(units="series", calibration=2 * horizon, refit=True),
+        members=(
+            Member(),
+            Member(),
+            Member(context=48, scaling=Scaling(method="standard", centre="last", output="season")),
+            Member(context=36),
+            Member(context=36),
+        ),
         seed=seed,
     )
 
