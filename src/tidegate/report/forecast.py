@@ -137,10 +137,8 @@ class ForecastReport:
             f"it wider than they need be. {_by_chance(count)}",
         )
         others = f"CRPS {number(scores['CRPS'])} · pinball loss {number(scores['pinball'])}"
-        return (
-            f'<div class="columns drawn"><div>{table}<p class="faint">{others}</p>{tables.terms(INTERVAL_METRICS)}</div>'
-            f"<div>{drawn}</div></div>"
-        )
+        said = f'{table}<p class="faint">{others}</p>{tables.terms(INTERVAL_METRICS)}'
+        return f'<div class="columns drawn"><div>{said}</div><div>{drawn}</div></div>'
 
     def _backtest_section(self) -> str:
         bands = " Shaded: the intervals that it had forecast." if self._calibrated else ""
