@@ -138,6 +138,14 @@ def test_strides_keep_the_newest_rows() -> None:
     assert Windows.sliding(table, context=3, horizon=2, stride=3).ends.tolist() == [2, 5, 8]
 
 
+def test_a_window_whose_target_does_not_count_is_left_out() -> None:
+    frame = pd.DataFrame({"ds": range(8), "y": [1.0, 2, 3, 4, 5, np.nan, 7, 8], "w": [0.0, 0, 0, 0, 1, 1, 0, 0]})
+    windows = Windows.sliding(read_frame(frame, Columns(weight="w")), context=2, horizon=2)
+    assert windows.ends.tolist() == [3, 4]  # of rows 5 … 7, the one that has a weight has no value
+    with pytest.raises(ShortSeriesError, match="no series has a window"):
+        Windows.sliding(read_frame(frame, Columns(weight="w")), context=2, horizon=2, start=5)
+
+
 def test_what_cannot_be_cut_is_refused() -> None:
     table = _table([np.ones((3, 2)), np.ones((5, 2))])
     with pytest.raises(ShortSeriesError, match="of 4 context and 2 target rows; the longest, series 1, has 5 rows"):

@@ -233,6 +233,7 @@ def test_parameters_as_scikit_learn_has_them(make_forecaster: MakeForecaster) ->
     assert twin is not model
     assert twin.get_params() == model.get_params()
     twin.set_params(network__hidden_size=32, training__learning_rate=0.5, horizon=9)
+    assert isinstance(model.network, Recurrent)
     assert isinstance(twin.network, Recurrent)
     assert (twin.network.hidden_size, twin.training.learning_rate, twin.horizon) == (32, 0.5, 9)
     assert model.network.hidden_size == 8

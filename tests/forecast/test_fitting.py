@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -90,6 +91,20 @@ def test_a_row_of_weight_0_is_not_trained_on(make_frame: MakeFrame, make_forecas
     assert same(weights(weighted[0]), weights(weighted[1]))
     plain = [make_forecaster(**options).fit(part) for part in (frame, outliers)]
     assert not same(weights(plain[0]), weights(plain[1]))
+
+
+def test_windows_that_do_not_count_leave_no_mark_on_the_curve(
+    make_frame: MakeFrame, make_forecaster: MakeForecaster
+) -> None:
+    frame = make_frame()
+    rows = frame.groupby("unique_id").cumcount()
+    training = Training(max_steps=20, batch_size=8, validation=0.1, patience=None)
+    for counting in (rows < 54, rows >= 50):  # nothing to stop by; little to train on
+        model = make_forecaster(columns=Columns(weight="w"), training=training).fit(frame.assign(w=1.0 * counting))
+        assert np.isfinite(model.history_["loss"]).all()
+        assert ("val_loss" in model.history_) == counting.iloc[-1]
+        assert not counting.iloc[-1] or np.isfinite(model.history_["val_loss"]).all()
+        assert model.history_.steps == 20
 
 
 def test_weights_are_needed_for_training_alone(make_frame: MakeFrame, make_forecaster: MakeForecaster) -> None:
@@ -222,6 +237,14 @@ def test_refit_trains_on_all_rows_and_keeps_the_calibration(
     assert not same(weights(again), weights(other))
 
 
+def test_refit_begins_anew(make_frame: MakeFrame, make_forecaster: MakeForecaster) -> None:
+    """It is what a training on all rows, with nothing kept apart, gives in as many steps."""
+    frame, scaling = make_frame(), Scaling(output="last")
+    again = make_forecaster(uncertainty=Uncertainty(calibration=0.2, refit=True), training=QUICK, scaling=scaling)
+    plain = make_forecaster(training=dataclasses.replace(QUICK, validation=0.0), scaling=scaling)
+    assert same(weights(again.fit(frame)), weights(plain.fit(frame)))
+
+
 def test_refit_reads_windows_as_the_first_training_did(
     make_frame: MakeFrame, make_forecaster: MakeForecaster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -237,15 +260,19 @@ def test_refit_reads_windows_as_the_first_training_did(
     short = frame[(frame["unique_id"] != "s1") | (frame["ds"] < "2024-01-15")]  # 14 rows
     options: dict[str, Any] = {"uncertainty": Uncertainty(calibration=0.2, refit=True), "training": QUICK}
     make_forecaster(**options, context=12).fit(short)
-    firsts = [
-        (windows.ends - windows.table.offsets[windows.series]).tolist() for windows in seen
-    ]  # rows of context, where no more than twelve are read
-    of_series = [
-        [[row for at, row in zip(part.series, rows, strict=True) if at == series] for series in range(3)]
-        for part, rows in zip(seen, firsts, strict=True)
+    rows_of_context = [
+        [
+            (
+                windows.ends[windows.series == series] - windows.table.offsets[series]
+            ).tolist()  # of which twelve are read
+            for series in range(3)
+        ]
+        for windows in seen
     ]
-    assert of_series[0] == [list(range(12, 39)), list(range(6, 7)), list(range(12, 39))]
-    assert of_series[1] == [list(range(12, 57)), list(range(10, 11)), list(range(12, 57))]
+    assert rows_of_context == [
+        [list(range(12, 39)), [6], list(range(12, 39))],
+        [list(range(12, 57)), [10], list(range(12, 57))],
+    ]
 
 
 def test_refit_makes_as_many_steps_as_early_stopping_allowed(
