@@ -10,6 +10,7 @@ def main(seed: int = 0) -> dict[str, float]:
     model = tg.Forecaster(
         horizon=24,
         context=3 * 24,
+        season=24,
         strategy=tg.Direct(segment=24),  # three days are three steps of the recurrence
         network=tg.Recurrent(hidden_size=32),
         columns=tg.Columns(
