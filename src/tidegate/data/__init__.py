@@ -4,8 +4,8 @@ from tidegate.data import datasets
 from tidegate.data.arrays import sliding_windows
 from tidegate.data.batches import Arrays, Batch, Batches, ContinuousBatches, IntArray, Source
 from tidegate.data.csvfile import read_csv
-from tidegate.data.features import calendar_features, fourier_features, with_time_features
 from tidegate.data.extension import extended, new_starts
+from tidegate.data.features import calendar_features, fourier_features, with_time_features
 from tidegate.data.frames import read_frame, to_frame
 from tidegate.data.future import Future, future_known, read_future, read_future_csv
 from tidegate.data.seasonality import detect_season, seasons
