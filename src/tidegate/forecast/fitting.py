@@ -11,6 +11,7 @@ import torch
 
 from tidegate._core.seeds import derive_seed, seeded
 from tidegate.data import Batch, Batches, IntArray, SeriesTable, Windows
+from tidegate.errors import ShortSeriesError
 from tidegate.forecast.answers import Answers, series_codes
 from tidegate.forecast.baselines import FloatArray
 from tidegate.forecast.ensemble import EnsembleObjective, ForecastEnsemble
@@ -67,6 +68,12 @@ def fit_forecaster(
     ensemble = build_ensemble(designs, plan, recipe.seed, device)
     history = train(ensemble, plan.train, plan.validation, recipe.training, seed=recipe.seed, callbacks=callbacks)
     notes = (*table.notes, *plan.notes)
+    if recipe.uncertainty.head == "point" and recipe.uncertainty.calibration and plan.calibration is None:
+        raise ShortSeriesError(
+            "no series is long enough for calibration: beside a context and a horizon to train on it needs "
+            f"{recipe.horizon} rows of its own; the longest has {table.lengths.max()}. Give longer series, a head with "
+            "a spread of its own (head='quantiles'), or calibration=0"
+        )
     if plan.calibration is not None:
         seed = derive_seed(recipe.seed, "calibration")
         calibration, found = calibrated(ensemble, settled, plan.calibration, seed)

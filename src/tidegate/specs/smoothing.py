@@ -26,7 +26,7 @@ class Smoothing:
         Steps of each season, ascending, such as ``(24, 168)``; ``()`` for a level alone. ``None``: the seasons of
         the forecaster that are shorter than the context.
     segment
-        Steps that the network reads at once. ``None``: the shortest season, where the context holds seven of them or
+        Steps that the network reads at once. ``None``: the shortest season, where the context holds four of them or
         more; otherwise 1.
     highway
         Past steps that also reach the outputs through a linear map of their own (LSTNet's autoregressive highway, Lai

@@ -31,7 +31,7 @@ class Direct:
     ----------
     segment
         Steps that the network reads at once (a day of hours is then one step of the recurrence). ``None``: the
-        shortest season, where the context holds seven of them or more; otherwise 1.
+        shortest season, where the context holds four of them or more; otherwise 1.
     highway
         Past steps that also reach the outputs through a linear map of their own (LSTNet's autoregressive highway,
         Lai et al., 2018); ``None`` for the whole context (none with a head for counts), 0 for none.

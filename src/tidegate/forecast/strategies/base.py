@@ -142,12 +142,13 @@ def repeated_state(state: Any, count: int) -> Any:
     return tuple(repeated_state(part, count) for part in state)
 
 
-def quiet_linear(inputs: int, outputs: int) -> nn.Linear:
-    """Make an output layer whose first outputs are nearly 0.
+def quiet_linear(inputs: int, outputs: int, head: Head) -> nn.Linear:
+    """Make an output layer that first gives nearly what ``head`` starts from, for each of the values.
 
     Training starts at the origin (the last value, the last season), a forecast that is hard to beat.
     """
     layer = nn.Linear(inputs, outputs)
     nn.init.normal_(layer.weight, std=0.01)
-    nn.init.zeros_(layer.bias)
+    with torch.no_grad():
+        layer.bias.copy_(layer.bias.new_tensor(head.start).repeat(outputs // head.size))
     return layer

@@ -55,9 +55,11 @@ class DirectStrategy(CarriedStrategy):
         outputs = sizes.targets * head.size
         self.head: nn.Module
         if sizes.known:
-            self.head = StepwiseHead(self.network.output_size, sizes.horizon, sizes.known + sizes.static, outputs)
+            self.head = StepwiseHead(
+                self.network.output_size, sizes.horizon, sizes.known + sizes.static, sizes.targets, head
+            )
         else:
-            self.head = quiet_linear(self.network.output_size, sizes.horizon * outputs)
+            self.head = quiet_linear(self.network.output_size, sizes.horizon * outputs, head)
         self.dropout = nn.Dropout(spec.dropout)
         fade = _fade(sizes.horizon, scaling.season, head) if spec.fade is None else spec.fade
         shares = torch.exp(-torch.arange(sizes.horizon) / fade) if fade else torch.ones(sizes.horizon)
@@ -113,19 +115,21 @@ class StepwiseHead(nn.Module):
         Steps.
     covariates
         Known covariates of a step, and the static ones.
-    outputs
-        Numbers for each step.
+    targets
+        Values of each step.
+    head
+        What the numbers mean, and how many stand for a value.
     """
 
-    def __init__(self, inputs: int, horizon: int, covariates: int, outputs: int) -> None:
+    def __init__(self, inputs: int, horizon: int, covariates: int, targets: int, head: Head) -> None:
         super().__init__()
         self.horizon = horizon
         self.spread = nn.Linear(inputs, horizon * _STATE)
         self.hidden = nn.Linear(_STATE + covariates, 2 * _STATE)
-        self.output = quiet_linear(_STATE + 2 * _STATE, outputs)
+        self.output = quiet_linear(_STATE + 2 * _STATE, targets * head.size, head)
 
     def forward(self, last: Tensor, context: Context) -> Tensor:
-        """Give ``[batch, horizon, outputs]`` of what was read ``[batch, feature]``."""
+        """Give ``[batch, horizon, target · size]`` of what was read ``[batch, feature]``."""
         state = self.spread(last).view(len(last), self.horizon, _STATE)
         parts = [state, context.future(last.dtype)]
         if context.static is not None:

@@ -60,7 +60,7 @@ class EncoderDecoderStrategy(Strategy):
         self.decoder = build_stack(dataclasses.replace(network, input_dropout=0.0), reads)
         width = network.output_size
         self.attention = Attention(width, width, hidden_size=width) if spec.attention else None
-        self.head = quiet_linear(width * (2 if spec.attention else 1), sizes.targets * head.size)
+        self.head = quiet_linear(width * (2 if spec.attention else 1), sizes.targets * head.size, head)
 
     def forward(self, context: Context) -> Tensor:
         """Forecast; see `Strategy.forward`."""

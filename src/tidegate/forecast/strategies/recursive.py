@@ -72,7 +72,7 @@ class RecursiveStrategy(CarriedStrategy):
                 "use strategy='direct' with convolution or self-attention"
             )
         self.carries = True
-        self.head = quiet_linear(self.network.output_size, sizes.targets * head.size)
+        self.head = quiet_linear(self.network.output_size, sizes.targets * head.size, head)
 
     def read(self, context: Context, state: Any = None) -> tuple[Tensor, Any]:
         """Read; see `CarriedStrategy.read`."""

@@ -62,7 +62,7 @@ class SegmentsStrategy(Strategy):
         conditions = sizes.known * sizes.segment + sizes.static
         self.condition = nn.Linear(conditions, width) if conditions else None
         self.dropout = nn.Dropout(spec.dropout)
-        self.head = quiet_linear(network.output_size, sizes.segment * sizes.targets * head.size)
+        self.head = quiet_linear(network.output_size, sizes.segment * sizes.targets * head.size, head)
         if spec.highway:
             refuse_counts(head)
         self.highway = Highway(spec.highway, sizes.horizon) if spec.highway else None

@@ -65,9 +65,11 @@ class SmoothingStrategy(Strategy):
         outputs = sizes.targets * head.size
         self.head: nn.Module
         if sizes.known:
-            self.head = StepwiseHead(self.network.output_size, sizes.horizon, sizes.known + sizes.static, outputs)
+            self.head = StepwiseHead(
+                self.network.output_size, sizes.horizon, sizes.known + sizes.static, sizes.targets, head
+            )
         else:
-            self.head = quiet_linear(self.network.output_size, sizes.horizon * outputs)
+            self.head = quiet_linear(self.network.output_size, sizes.horizon * outputs, head)
         self.dropout = nn.Dropout(spec.dropout)
         self.highway = None
         if spec.highway:

@@ -34,6 +34,11 @@ class Head(abc.ABC):
     #: Whether targets are counts, ``target · scale`` whole numbers ≥ 0. ``scale`` is used by these heads only.
     counts: ClassVar[bool] = False
 
+    @property
+    def start(self) -> tuple[float, ...]:
+        """The ``size`` numbers that an untrained network had best give: the origin, and a spread."""
+        return (0.0,) * self.size
+
     @abc.abstractmethod
     def loss(self, raw: Tensor, target: Tensor, scale: Tensor) -> Tensor:
         """Give what is minimised in training, one number an element: ``[…]``. It may be negative."""

@@ -13,6 +13,9 @@ from tidegate.nn.quantile_functions import interpolate, mean_weights
 __all__ = ["QuantileHead"]
 
 
+_START = 0.5  # standard deviation, in scaled units
+
+
 class QuantileHead(Head):
     """Quantiles at fixed probabilities (Koenker & Bassett, 1978; Wen et al., 2017).
 
@@ -30,6 +33,12 @@ class QuantileHead(Head):
         self.size = len(self.probabilities)
         self._middle = self.probabilities.index(0.5)
         self._weights = mean_weights(self.probabilities)
+
+    @property
+    def start(self) -> tuple[float, ...]:
+        """Quantiles of a narrow normal distribution: those that start as one number part late, on one side first."""
+        scores = torch.special.ndtri(torch.tensor(self.probabilities, dtype=torch.float64, device="cpu"))
+        return tuple((_START * scores).tolist())
 
     def loss(self, raw: Tensor, target: Tensor, scale: Tensor) -> Tensor:  # noqa: ARG002
         """Give twice the mean of the pinball losses; that of the median is then the absolute error."""
