@@ -13,7 +13,7 @@ import torch
 
 from tidegate import Columns, Forecaster, Recursive, Sampling, Scaling, Training, Uncertainty
 from tidegate.data import Batches, Windows, read_frame
-from tidegate.errors import SpecError, TrainingError
+from tidegate.errors import ShortSeriesError, SpecError, TrainingError
 from tidegate.forecast import fitting
 from tidegate.forecast.answers import Answers
 from tidegate.nn.calibration import PROBABILITIES, fit_calibration
@@ -200,11 +200,15 @@ def test_series_too_short_to_calibrate_leave_it_to_the_others(
     assert "1 with no calibration rows of their own; the first is series 's1'" in " ".join(model.notes_)
     levels = model.predict(short, levels=[80])
     assert (levels["y_hat_hi_80"] > levels["y_hat_lo_80"]).all()  # its intervals are those of the others' errors
-    none = make_forecaster(**options).fit(frame[frame["ds"] < "2024-01-12"])
-    assert "3 with neither calibration nor validation rows" in " ".join(none.notes_)
-    assert (none.network_.calibration, none.settled_.calibrated) == (None, 0)
-    with pytest.raises(SpecError, match="needs a predictive distribution, and this model gives points alone"):
-        none.predict(frame, levels=[80])
+    few = frame[frame["ds"] < "2024-01-12"]
+    message = (
+        r"no series is long enough for calibration: .* it needs 4 rows of its own; the longest has 11\. Give longer"
+    )
+    with pytest.raises(ShortSeriesError, match=message):
+        make_forecaster(**options).fit(few)
+    spread = make_forecaster(uncertainty=Uncertainty(head="gaussian", calibration=0.2), training=QUICK).fit(few)
+    assert "3 with neither calibration nor validation rows" in " ".join(spread.notes_)
+    assert (spread.network_.calibration, spread.settled_.calibrated) == (None, 0)
 
 
 def test_a_whole_number_keeps_so_many_rows(make_frame: MakeFrame, make_forecaster: MakeForecaster) -> None:

@@ -322,3 +322,17 @@ def test_a_networks_share_fades_far_ahead(
     assert isinstance(made, DirectStrategy)
     shares = [math.exp(-step / steps) if steps else 1.0 for step in range(horizon)]
     assert made.shares.flatten().tolist() == pytest.approx(shares)
+
+
+@pytest.mark.parametrize("name", ["direct", "recursive", "encoder_decoder", "segments"])
+def test_quantiles_start_with_a_spread_around_the_origin(name: str) -> None:
+    torch.manual_seed(0)
+    sizes = Sizes(context=CONTEXT, horizon=HORIZON, targets=TARGETS)
+    head = make_head(Uncertainty(head="quantiles", quantiles=(0.1, 0.5, 0.9)), "mae")
+    scaling = WindowScaling(Scaling(output="last"), season=1)
+    strategy = make_strategy(resolve_strategy(name), Recurrent(hidden_size=6), scaling, head, sizes)
+    context = window()
+    raw = strategy(context)
+    from_last = raw[:, 0] - context.values[:, -1].unsqueeze(-1)
+    expected = torch.tensor([-0.6408, 0.0, 0.6408], dtype=torch.float64)  # half a standard deviation
+    torch.testing.assert_close(from_last, expected.expand_as(from_last), atol=0.1, rtol=0)
