@@ -13,7 +13,7 @@ import torch
 
 from tidegate import Columns, Forecaster, Recursive, Sampling, Scaling, Training, Uncertainty
 from tidegate.data import Batches, Windows, read_frame
-from tidegate.errors import ShortSeriesError, SpecError, TrainingError
+from tidegate.errors import ShortSeriesError, TrainingError
 from tidegate.forecast import fitting
 from tidegate.forecast.answers import Answers
 from tidegate.nn.calibration import PROBABILITIES, fit_calibration
