@@ -13,7 +13,8 @@ import pytest
 from tidegate import Columns, Direct, Forecaster, Recursive, Scaling, Training, Uncertainty
 from tidegate.errors import SpecError
 from tidegate.forecast.answers import Answers
-from tidegate.forecast.frames import interval_names, levels_of, probabilities_of
+from tidegate.forecast.frames import interval_names, probabilities_of
+from tidegate.forecast.scores import levels_of
 
 MakeFrame = Callable[..., pd.DataFrame]
 MakeForecaster = Callable[..., Forecaster]

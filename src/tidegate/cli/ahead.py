@@ -40,7 +40,7 @@ def asked_levels(text: str | None, model: Forecaster) -> tuple[float, ...]:
     SpecError
         If one is no number between 0 and 100, or the model has no intervals.
     """
-    from tidegate.forecast.frames import levels_of
+    from tidegate.forecast.scores import levels_of
 
     if text is None:
         return DEFAULT_LEVELS if has_intervals(model) else ()

@@ -18,10 +18,11 @@ from tidegate.forecast.backtest import Backtest, Evaluation, backtest_folds, eva
 from tidegate.forecast.baselines import BASELINES, FloatArray
 from tidegate.forecast.ensemble import ForecastEnsemble
 from tidegate.forecast.fitting import fine_tuned, fit_forecaster
-from tidegate.forecast.frames import forecast_frame, levels_of
+from tidegate.forecast.frames import forecast_frame
 from tidegate.forecast.learned import arrays_of, restored_ensemble, restored_history
 from tidegate.forecast.plan import check_options, check_units
 from tidegate.forecast.recipe import Recipe
+from tidegate.forecast.scores import levels_of
 from tidegate.forecast.settled import Settled
 from tidegate.forecast.streaming import Stream
 from tidegate.forecast.tables import (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,22 +10,12 @@ import numpy as np
 from tidegate.data import future_times, to_frame
 from tidegate.errors import SpecError
 from tidegate.forecast.answers import Answers
+from tidegate.forecast.scores import bounds_of
 from tidegate.specs import checks
 
-__all__ = ["forecast_frame", "interval_names", "levels_of", "probabilities_of", "require_intervals"]
+__all__ = ["forecast_frame", "interval_names", "probabilities_of", "require_intervals"]
 
 POINTS = ("median", "mean")
-
-
-def levels_of(levels: Sequence[float]) -> tuple[float, ...]:
-    """Check levels in per cent, and give them in ascending order, each once. Raises `SpecError`."""
-    if not isinstance(levels, Iterable):
-        raise SpecError(f"levels must be several numbers in per cent, such as [80, 95]; got {levels!r}")
-    for level in levels:
-        checks.number("a level", level)
-        if not 0 < level < 100:
-            raise SpecError(f"levels are in per cent, more than 0 and less than 100, such as 80; got {level!r}")
-    return tuple(sorted({float(level) for level in levels}))
 
 
 def probabilities_of(levels: Sequence[float]) -> list[float]:
@@ -34,8 +24,7 @@ def probabilities_of(levels: Sequence[float]) -> list[float]:
     >>> probabilities_of((80, 95))
     [0.025, 0.1, 0.9, 0.975]
     """
-    tails = sorted(round((100 - level) / 200, 12) for level in levels)
-    return tails + [round(1 - tail, 12) for tail in reversed(tails)]
+    return sorted(bound for level in levels for bound in bounds_of(level))
 
 
 def interval_names(target: str, level: float) -> tuple[str, str]:

@@ -6,7 +6,7 @@ names the axes that are not.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -24,6 +24,7 @@ __all__ = [
     "bounds_of",
     "check_levels",
     "interval_scores",
+    "levels_of",
     "numbers",
     "point_scores",
     "quantile_scores",
@@ -135,21 +136,29 @@ def interval_scores(
     }
 
 
+def levels_of(levels: Sequence[float]) -> tuple[float, ...]:
+    """Check levels in per cent, and give them in ascending order, each once. Raises `SpecError`."""
+    if not isinstance(levels, Iterable):
+        raise SpecError(f"levels must be several numbers in per cent, such as [80, 95]; got {levels!r}")
+    for level in levels:
+        checks.number("a level", level)
+        if not 0 < level < 100:
+            raise SpecError(f"levels are in per cent, more than 0 and less than 100, such as 80; got {level!r}")
+    return tuple(sorted({float(level) for level in levels}))
+
+
 def check_levels(levels: Sequence[float], *, has_quantiles: bool) -> tuple[float, ...]:
-    """Give levels in per cent in ascending order, each once.
+    """Give levels as `levels_of` does, of a model that has intervals.
 
     Raises
     ------
     SpecError
         If one is not more than 0 and less than 100, or the model has no quantiles.
     """
-    for level in levels:
-        checks.number("a level", level)
-        if not 0 < level < 100:
-            raise SpecError(f"levels are in per cent, more than 0 and less than 100, such as 80; got {level!r}")
-    if levels and not has_quantiles:
+    asked = levels_of(levels)
+    if asked and not has_quantiles:
         raise SpecError(f"levels {list(levels)} need a model with quantiles, and this one gives points alone")
-    return tuple(sorted({float(level) for level in levels}))
+    return asked
 
 
 def bounds_of(level: float) -> tuple[float, float]:
