@@ -3,13 +3,18 @@
 from tidegate.data import datasets
 from tidegate.data.arrays import sliding_windows
 from tidegate.data.batches import Arrays, Batch, Batches, ContinuousBatches, IntArray, Source
+from tidegate.data.bucketing import BucketedBatches, in_length_order
 from tidegate.data.csvfile import read_csv
 from tidegate.data.extension import extended, new_starts
 from tidegate.data.features import calendar_features, fourier_features, with_time_features
 from tidegate.data.frames import read_frame, to_frame
 from tidegate.data.future import Future, future_known, read_future, read_future_csv
+from tidegate.data.labels import Labels, MultiLabels, balanced_weights
+from tidegate.data.ragged import Ragged, RaggedExamples, RaggedSource
 from tidegate.data.seasonality import detect_season, seasons
 from tidegate.data.splits import Split, split_bounds
+from tidegate.data.strata import stratified_folds, stratified_holdout
+from tidegate.data.strings import pack_strings, unpack_strings
 from tidegate.data.table import SeriesTable, Vocabulary, future_times
 from tidegate.data.windows import Windows
 
@@ -17,14 +22,21 @@ __all__ = [
     "Arrays",
     "Batch",
     "Batches",
+    "BucketedBatches",
     "ContinuousBatches",
     "Future",
     "IntArray",
+    "Labels",
+    "MultiLabels",
+    "Ragged",
+    "RaggedExamples",
+    "RaggedSource",
     "SeriesTable",
     "Source",
     "Split",
     "Vocabulary",
     "Windows",
+    "balanced_weights",
     "calendar_features",
     "datasets",
     "detect_season",
@@ -32,7 +44,9 @@ __all__ = [
     "fourier_features",
     "future_known",
     "future_times",
+    "in_length_order",
     "new_starts",
+    "pack_strings",
     "read_csv",
     "read_frame",
     "read_future",
@@ -40,6 +54,9 @@ __all__ = [
     "seasons",
     "sliding_windows",
     "split_bounds",
+    "stratified_folds",
+    "stratified_holdout",
     "to_frame",
+    "unpack_strings",
     "with_time_features",
 ]

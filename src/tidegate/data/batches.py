@@ -13,7 +13,7 @@ from tidegate.data.arrays import numeric_array
 from tidegate.errors import DataError, ShapeError, SpecError, StateError
 from tidegate.specs import checks
 
-__all__ = ["Arrays", "Batch", "Batches", "ContinuousBatches", "IntArray", "Source"]
+__all__ = ["Arrays", "Batch", "Batches", "ContinuousBatches", "IntArray", "Source", "place"]
 
 A = TypeVar("A")
 IntArray: TypeAlias = npt.NDArray[np.int64]
@@ -270,7 +270,7 @@ class Batches:
 
     def load_state_dict(self, state: Mapping[str, int]) -> None:
         """Go on where `state_dict` was taken. Raises `StateError` if that place does not exist here."""
-        self._epoch, self._position = _place(state, self._length)
+        self._epoch, self._position = place(state, self._length)
 
     def _order(self, epoch: int) -> IntArray:
         total = len(self.source)
@@ -363,7 +363,7 @@ class ContinuousBatches:
 
     def load_state_dict(self, state: Mapping[str, int]) -> None:
         """Go on where `state_dict` was taken. Raises `StateError` if that place does not exist here."""
-        self._epoch, self._position = _place(state, self._length)
+        self._epoch, self._position = place(state, self._length)
 
     def _in_rows(self, array: np.ndarray) -> np.ndarray:
         used = array[: self._row * self.batch_size]
@@ -400,7 +400,8 @@ def _cumulated(chances: np.ndarray, examples: int, *, shuffle: bool) -> np.ndarr
     return np.cumsum(chances, dtype=np.float64)
 
 
-def _place(state: Mapping[str, int], length: int) -> tuple[int, int]:
+def place(state: Mapping[str, int], length: int) -> tuple[int, int]:
+    """Read passes and batches from a sampler's state. Raises `StateError` if a pass of ``length`` has no such place."""
     try:
         epoch, position = int(state["epoch"]), int(state["position"])
     except (KeyError, TypeError, ValueError) as error:

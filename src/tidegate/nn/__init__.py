@@ -11,6 +11,8 @@ from tidegate.nn.gru import GRU
 from tidegate.nn.lstm import LSTM
 from tidegate.nn.network import PartStack, build_network
 from tidegate.nn.norm import BatchNorm, LayerNorm
+from tidegate.nn.pooled import PooledNetwork
+from tidegate.nn.pooling import Pooling
 from tidegate.nn.self_attention import SelfAttention
 
 __all__ = [
@@ -23,6 +25,8 @@ __all__ = [
     "DilatedStack",
     "LayerNorm",
     "PartStack",
+    "PooledNetwork",
+    "Pooling",
     "RecurrentStack",
     "SelfAttention",
     "build_dilated",

@@ -14,6 +14,7 @@ from tidegate.training.callbacks import (
 )
 from tidegate.training.history import History
 from tidegate.training.loop import fit
+from tidegate.training.members import member_outputs, train_members
 from tidegate.training.objective import Objective, Outcome, Supervised
 from tidegate.training.train import train
 
@@ -33,5 +34,7 @@ __all__ = [
     "TensorBoard",
     "TerminateOnNaN",
     "fit",
+    "member_outputs",
     "train",
+    "train_members",
 ]

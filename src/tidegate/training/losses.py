@@ -12,7 +12,18 @@ from torch.nn import functional
 from tidegate.errors import ShapeError
 from tidegate.specs import checks
 
-__all__ = ["LOSSES", "Loss", "align", "cross_entropy", "huber", "mae", "mse", "reduce_loss", "resolve_loss"]
+__all__ = [
+    "LOSSES",
+    "Loss",
+    "align",
+    "binary_cross_entropy",
+    "cross_entropy",
+    "huber",
+    "mae",
+    "mse",
+    "reduce_loss",
+    "resolve_loss",
+]
 
 Loss: TypeAlias = Callable[[Tensor, Tensor], Tensor]
 """``(output, target) -> Tensor``: one number an element, or a single number for the batch."""
@@ -64,7 +75,27 @@ def cross_entropy(output: Tensor, target: Tensor) -> Tensor:
     return flat.reshape(target.shape)
 
 
-LOSSES: dict[str, Loss] = {"mse": mse, "mae": mae, "huber": huber, "cross_entropy": cross_entropy}
+def binary_cross_entropy(output: Tensor, target: Tensor) -> Tensor:
+    """Give the negative log-probability of each mark, shaped like both.
+
+    Parameters
+    ----------
+    output
+        Logits ``[batch, …, label]``.
+    target
+        Of the same shape: 1 where the label holds, 0 where it does not; between them a probability.
+    """
+    same = _same_shape("binary_cross_entropy", output, target)
+    return functional.binary_cross_entropy_with_logits(output, same, reduction="none")
+
+
+LOSSES: dict[str, Loss] = {
+    "mse": mse,
+    "mae": mae,
+    "huber": huber,
+    "cross_entropy": cross_entropy,
+    "binary_cross_entropy": binary_cross_entropy,
+}
 
 
 def resolve_loss(loss: str | Loss) -> Loss:
