@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 from torch.export import Dim
 
+from tidegate import nn as layers
 from tidegate.errors import ShapeError, SpecError, UnsupportedError
 from tidegate.nn import (
-    CausalConvolution,
     DilatedStack,
     PartStack,
     RecurrentStack,
@@ -20,7 +20,7 @@ from tidegate.nn import (
     build_network,
     build_stack,
 )
-from tidegate.specs import Convolution, Dilated, Recurrent
+from tidegate.specs import Convolution, Dilated, Parallel, Recurrent
 from tidegate.specs import SelfAttention as Attention
 from tidegate.specs.parts import Network
 
@@ -35,6 +35,12 @@ NETWORKS: dict[str, Network] = {
     "two recurrent": (Dilated(hidden_size=8, dilations=(2,)), Recurrent(cell="gru", hidden_size=4)),
     "convolution": (CONVOLUTION, Recurrent(hidden_size=8)),
     "attention": (Recurrent(hidden_size=4, bidirectional=True), Attention(heads=4, layers=2, feed_forward=5)),
+    "parallel": Parallel(
+        branches=(
+            Recurrent(hidden_size=4, bidirectional=True),
+            (Convolution(channels=4, causal=False, norm="batch"), Attention(heads=2)),
+        )
+    ),
     "all": (CONVOLUTION, Dilated(hidden_size=8), Recurrent(hidden_size=6), Attention(heads=2, causal=False)),
 }
 over_networks = pytest.mark.parametrize("network", NETWORKS.values(), ids=NETWORKS)
@@ -63,6 +69,7 @@ def build(network: Network) -> Any:
         ("two recurrent", PartStack, 4, False, True),
         ("convolution", PartStack, 8, False, False),
         ("attention", PartStack, 8, True, False),
+        ("parallel", PartStack, 12, False, False),
         ("all", PartStack, 6, False, False),
     ],
 )
@@ -88,8 +95,8 @@ def test_a_part_alone_has_the_names_and_numbers_that_it_has_without_network() ->
 def test_the_data_flows_through_the_parts_in_their_order() -> None:
     module, x = build(NETWORKS["all"]), draw(BATCH, TIME, INPUT)
     assert [type(part) for part in module.parts] == [
-        CausalConvolution,
-        CausalConvolution,
+        layers.Convolution,
+        layers.Convolution,
         DilatedStack,
         RecurrentStack,
         SelfAttention,
@@ -100,6 +107,13 @@ def test_the_data_flows_through_the_parts_in_their_order() -> None:
     output, state = module(x)
     torch.testing.assert_close(output, attention(last))
     torch.testing.assert_close(state, (first, second))
+
+
+def test_branches_read_the_same_and_stand_side_by_side() -> None:
+    module, x = build(NETWORKS["parallel"]), draw(BATCH, TIME, INPUT)
+    recurrent, convolutions = module.parts[0].branches
+    expected = torch.cat([recurrent.parts[0](x)[0], convolutions.parts[1](convolutions.parts[0](x))], dim=-1)
+    torch.testing.assert_close(module(x)[0], expected)
 
 
 def test_options_reach_the_parts() -> None:
@@ -176,12 +190,12 @@ def test_a_network_is_exported_for_any_batch() -> None:
             "take another number of heads, or of features in the part before",
         ),
         (
-            lambda: PartStack([CausalConvolution(3, 4), SelfAttention(4)]),
-            "a stack of parts needs a recurrent one, a RecurrentStack or a DilatedStack",
+            lambda: PartStack([]),
+            "a stack of parts needs one part at least; got none",
         ),
         (
-            lambda: PartStack([CausalConvolution(3, 4), build_stack(Recurrent(), 5)]),
-            "part 1 (RecurrentStack) reads 5 features, the one below (CausalConvolution) gives 4",
+            lambda: PartStack([layers.Convolution(3, 4), build_stack(Recurrent(), 5)]),
+            "part 1 (RecurrentStack) reads 5 features, the one below (Convolution) gives 4",
         ),
     ],
 )
@@ -196,7 +210,8 @@ def test_what_cannot_be_run() -> None:
     with pytest.raises(ShapeError, match="expected a state of 2 recurrent parts, as forward returns it; got 1"):
         module(x, module(x)[1][:1])
     for name, message in (
-        ("convolution", "part 0 (CausalConvolution) reads earlier steps, which a state does not hold: "),
+        ("parallel", "part 0 (Parallel) reads earlier steps, which a state does not hold: "),
+        ("convolution", "part 0 (Convolution) reads earlier steps, which a state does not hold: "),
         ("attention", "part 1 (SelfAttention) reads earlier steps, which a state does not hold: "),
     ):
         module = build(NETWORKS[name])

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
 from typing import Any
 
 import pytest
 
 from tidegate.errors import SpecError
-from tidegate.specs import Convolution, Dilated, Recurrent, SelfAttention
-from tidegate.specs.parts import network_parts
+from tidegate.specs import Convolution, Dilated, Parallel, Recurrent, SelfAttention, from_tagged, to_dict
+from tidegate.specs.parts import PARTS, flat_parts, network_parts
 
 
 @pytest.mark.parametrize(
@@ -21,6 +22,17 @@ from tidegate.specs.parts import network_parts
         (Convolution, {"layers": -1}, "layers must be a whole number of at least 1; got -1"),
         (Convolution, {"dilation": True}, "dilation must be a whole number of at least 1; got True"),
         (Convolution, {"activation": "gelu"}, "activation must be one of 'tanh', 'sigmoid', 'hard_sigmoid', 'relu', "),
+        (Convolution, {"causal": 1.5}, "causal must be one of True, False; got 1.5"),
+        (Convolution, {"norm": "layer"}, "norm must be one of None, 'batch'; got 'layer'"),
+        (Parallel, {"branches": (Dilated(),)}, "branches must be two at least, each a part or a tuple of parts; got "),
+        (Parallel, {"branches": [Dilated(), Dilated()]}, "branches must be two at least, each a part or a tuple of "),
+        (
+            Parallel,
+            {"branches": (Dilated(), "fcn")},
+            "a branch is a part (Recurrent, Convolution, Dilated, SelfAttention, Parallel) or a tuple of them; "
+            "got 'fcn'",
+        ),
+        (Parallel, {"branches": (Dilated(), ())}, "a branch must have one part at least; got ()"),
         (Dilated, {"cell": "rnn"}, "cell must be one of 'lstm', 'gru'; got 'rnn'"),
         (Dilated, {"hidden_size": (8, 4)}, "hidden_size must be a whole number of at least 1; got (8, 4)"),
         (Dilated, {"dilations": ()}, "dilations must be one whole number a layer, such as (1, 2, 4); got ()"),
@@ -60,6 +72,25 @@ def test_the_parts_of_a_network() -> None:
     assert network_parts((convolution, recurrent, attention)) == (convolution, recurrent, attention)
 
 
+def test_branches_count_as_parts() -> None:
+    convolution, recurrent, attention = Convolution(causal=False, norm="batch"), Recurrent(), SelfAttention()
+    branches = Parallel(branches=(recurrent, (convolution, Parallel(branches=(attention, Dilated())))))
+    assert network_parts(branches) == (branches,)
+    assert flat_parts((branches, attention)) == (recurrent, convolution, attention, Dilated(), attention)
+    assert hash(branches) == hash(dataclasses.replace(branches))
+
+
+def test_branches_come_back_from_json() -> None:
+    branches = Parallel(branches=(Recurrent(hidden_size=(8, 4)), (Convolution(norm="batch"), SelfAttention())))
+    described = json.loads(json.dumps(to_dict(branches)))
+    assert from_tagged(described, PARTS) == branches
+
+
+def test_a_convolution_of_before_there_were_norms_comes_back() -> None:
+    described = {"kind": "convolution", "channels": 8, "kernel_size": 3, "layers": 1, "dilation": 1}
+    assert from_tagged({**described, "activation": "relu"}, PARTS) == Convolution(channels=8, causal=True, norm=None)
+
+
 @pytest.mark.parametrize(
     ("network", "message"),
     [
@@ -70,19 +101,23 @@ def test_the_parts_of_a_network() -> None:
             "a network needs a recurrent part, a Recurrent or a Dilated; got Convolution, SelfAttention",
         ),
         (
+            Parallel(branches=(Convolution(), SelfAttention())),
+            "a network needs a recurrent part, a Recurrent or a Dilated; got Parallel",
+        ),
+        (
             "lstm",
             "a network is a Recurrent, a Dilated, or a tuple of parts (Recurrent, Convolution, Dilated, "
-            "SelfAttention); got 'lstm'",
+            "SelfAttention, Parallel); got 'lstm'",
         ),
         (
             (Recurrent(), 3),
             "a network is a Recurrent, a Dilated, or a tuple of parts (Recurrent, Convolution, Dilated, "
-            "SelfAttention); got 3",
+            "SelfAttention, Parallel); got 3",
         ),
         (
             [Recurrent(hidden_size=1)],
             "a network is a Recurrent, a Dilated, or a tuple of parts (Recurrent, Convolution, Dilated, "
-            "SelfAttention); got [Recurrent(",
+            "SelfAttention, Parallel); got [Recurrent(",
         ),
     ],
 )

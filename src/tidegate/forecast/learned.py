@@ -14,7 +14,7 @@ from tidegate.forecast.ensemble import ForecastEnsemble, check_shapes
 from tidegate.forecast.network import Design
 from tidegate.nn.calibration import Calibration
 from tidegate.specs import Recurrent
-from tidegate.specs.parts import Part, network_parts
+from tidegate.specs.parts import Part, flat_parts, network_parts
 from tidegate.training import History
 
 __all__ = ["arrays_of", "restored_ensemble", "restored_history"]
@@ -38,7 +38,7 @@ def restored_ensemble(
         If a tensor is absent or of another shape; that is seen before memory is taken.
     """
     for design in designs:
-        layers = sum(map(_layers, network_parts(design.network)))
+        layers = sum(map(_layers, flat_parts(network_parts(design.network))))
         if layers > len(arrays):  # each has several
             raise ValueError(f"{layers} layers are described, the file has {len(arrays)} tensors")
     with torch.device("meta"):

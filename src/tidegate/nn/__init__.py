@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from tidegate.nn.attention import Attention
 from tidegate.nn.build import RecurrentStack, build_stack
-from tidegate.nn.convolution import CausalConvolution
+from tidegate.nn.convolution import Convolution
 from tidegate.nn.dilated import Dilated
 from tidegate.nn.dilated_stack import DilatedStack, build_dilated
 from tidegate.nn.gru import GRU
 from tidegate.nn.lstm import LSTM
 from tidegate.nn.network import PartStack, build_network
 from tidegate.nn.norm import BatchNorm, LayerNorm
+from tidegate.nn.parallel import Parallel
 from tidegate.nn.pooled import PooledNetwork
 from tidegate.nn.pooling import Pooling
 from tidegate.nn.self_attention import SelfAttention
@@ -20,10 +21,11 @@ __all__ = [
     "LSTM",
     "Attention",
     "BatchNorm",
-    "CausalConvolution",
+    "Convolution",
     "Dilated",
     "DilatedStack",
     "LayerNorm",
+    "Parallel",
     "PartStack",
     "PooledNetwork",
     "Pooling",

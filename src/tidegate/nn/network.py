@@ -11,32 +11,36 @@ from torch import Tensor, nn
 from tidegate import specs
 from tidegate.errors import ShapeError, SpecError, UnsupportedError
 from tidegate.nn.build import RecurrentStack, build_stack
-from tidegate.nn.convolution import CausalConvolution
+from tidegate.nn.convolution import Convolution
 from tidegate.nn.dilated_stack import DilatedStack, build_dilated
+from tidegate.nn.parallel import Parallel
 from tidegate.nn.self_attention import SelfAttention
 from tidegate.specs import checks
-from tidegate.specs.parts import network_parts
+from tidegate.specs.parts import branch_parts, network_parts
 
 __all__ = ["Network", "PartStack", "build_network"]
 
+#: What a network is stacked of.
+Module: TypeAlias = RecurrentStack | DilatedStack | Convolution | SelfAttention | Parallel
+
 
 class PartStack(nn.Module):
-    """Parts of several kinds one above the other, recurrent ones among them.
+    """Parts of several kinds one above the other.
 
     `build_network` makes one from a tuple of specs; the constructor takes parts of one's own.
 
     Parameters
     ----------
     parts
-        `nn.RecurrentStack`, `nn.DilatedStack`, `nn.CausalConvolution` and `nn.SelfAttention`, each as wide at its
-        input as the one below at its output.
+        `nn.RecurrentStack`, `nn.DilatedStack`, `nn.Convolution`, `nn.SelfAttention` and `nn.Parallel`, each as wide at
+        its input as the one below at its output.
 
     Attributes
     ----------
     input_size, output_size
         Features of input and output.
     bidirectional
-        Whether the last recurrent part reads from both ends.
+        Whether the last recurrent part reads from both ends, and no `nn.Parallel` mixes its directions with others.
     streams
         Whether steps one after the other, each with the state that the one before returned, give what one call gives:
         so it is if all parts are recurrent and read forwards.
@@ -44,23 +48,24 @@ class PartStack(nn.Module):
     Raises
     ------
     SpecError
-        If no part is recurrent, or the widths do not fit.
+        If there is no part, or the widths do not fit.
 
     Examples
     --------
     >>> import torch
-    >>> network = PartStack([CausalConvolution(3, 8), build_stack(specs.Recurrent(hidden_size=16), 8)])
+    >>> network = PartStack([Convolution(3, 8), build_stack(specs.Recurrent(hidden_size=16), 8)])
     >>> output, state = network(torch.randn(2, 7, 3))
     >>> output.shape
     torch.Size([2, 7, 16])
     """
 
-    def __init__(self, parts: Iterable[RecurrentStack | DilatedStack | CausalConvolution | SelfAttention]) -> None:
+    def __init__(self, parts: Iterable[Module]) -> None:
         super().__init__()
         parts = list(parts)
         recurrent = [part for part in parts if isinstance(part, RecurrentStack | DilatedStack)]
-        if not recurrent:
-            raise SpecError("a stack of parts needs a recurrent one, a RecurrentStack or a DilatedStack")
+        directed = [part for part in parts if isinstance(part, RecurrentStack | DilatedStack | Parallel)]
+        if not parts:
+            raise SpecError("a stack of parts needs one part at least; got none")
         for index, (below, part) in enumerate(itertools.pairwise(parts), start=1):
             if below.output_size != part.input_size:
                 raise SpecError(
@@ -69,7 +74,7 @@ class PartStack(nn.Module):
                 )
         self.input_size = parts[0].input_size
         self.output_size = parts[-1].output_size
-        self.bidirectional = recurrent[-1].bidirectional
+        self.bidirectional = bool(directed) and getattr(directed[-1], "bidirectional", False)
         self.streams = len(recurrent) == len(parts) and all(part.streams for part in recurrent)
         self.parts = nn.ModuleList(parts)
 
@@ -141,8 +146,8 @@ def build_network(network: specs.parts.Network, input_size: int) -> Network:
     Parameters
     ----------
     network
-        A `tidegate.Recurrent` or a `tidegate.Dilated`; or a tuple of parts, these or a `tidegate.Convolution` or a
-        `tidegate.SelfAttention`, in the order in which the data flows through them.
+        A `tidegate.Recurrent` or a `tidegate.Dilated`; or a tuple of parts, these or a `tidegate.Convolution`, a
+        `tidegate.SelfAttention` or a `tidegate.Parallel`, in the order in which the data flows through them.
     input_size
         Features of its input.
 
@@ -169,29 +174,40 @@ def build_network(network: specs.parts.Network, input_size: int) -> Network:
     (torch.Size([2, 7, 16]), False)
     """
     checks.whole("input_size", input_size)
-    modules: list[RecurrentStack | DilatedStack | CausalConvolution | SelfAttention] = []
-    for part in network_parts(network):
-        for module in _modules(part, input_size):
-            modules.append(module)
-            input_size = module.output_size
+    modules = _stacked(network_parts(network), input_size)
     only = modules[0]
     if len(modules) == 1 and isinstance(only, RecurrentStack | DilatedStack):
         return only
     return PartStack(modules)
 
 
-def _modules(
-    part: specs.parts.Part, input_size: int
-) -> Iterator[RecurrentStack | DilatedStack | CausalConvolution | SelfAttention]:
+def _stacked(parts: tuple[specs.parts.Part, ...], input_size: int) -> list[Module]:
+    modules: list[Module] = []
+    for part in parts:
+        for module in _modules(part, input_size):
+            modules.append(module)
+            input_size = module.output_size
+    return modules
+
+
+def _modules(part: specs.parts.Part, input_size: int) -> Iterator[Module]:
     if isinstance(part, specs.Recurrent):
         yield build_stack(part, input_size)
     elif isinstance(part, specs.Dilated):
         yield build_dilated(part, input_size)
     elif isinstance(part, specs.Convolution):
         for size in (input_size, *(part.channels for _ in range(part.layers - 1))):
-            yield CausalConvolution(
-                size, part.channels, part.kernel_size, dilation=part.dilation, activation=part.activation
+            yield Convolution(
+                size,
+                part.channels,
+                part.kernel_size,
+                dilation=part.dilation,
+                activation=part.activation,
+                causal=part.causal,
+                norm=part.norm,
             )
+    elif isinstance(part, specs.Parallel):
+        yield Parallel(PartStack(_stacked(branch_parts(branch), input_size)) for branch in part.branches)
     else:
         for _ in range(part.layers):
             yield SelfAttention(

@@ -3,7 +3,7 @@
 from tidegate.specs.base import from_dict, from_tagged, to_dict
 from tidegate.specs.columns import Columns
 from tidegate.specs.members import Member
-from tidegate.specs.parts import Convolution, Dilated, SelfAttention
+from tidegate.specs.parts import Convolution, Dilated, Parallel, SelfAttention
 from tidegate.specs.recurrent import Recurrent
 from tidegate.specs.sampling import Sampling
 from tidegate.specs.scaling import Scaling
@@ -20,6 +20,7 @@ __all__ = [
     "EncoderDecoder",
     "Member",
     "Optimizer",
+    "Parallel",
     "Recurrent",
     "Recursive",
     "Sampling",

@@ -3,31 +3,47 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import ClassVar, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 from tidegate.errors import SpecError
 from tidegate.specs import checks
+from tidegate.specs.base import from_tagged
 from tidegate.specs.recurrent import ACTIVATIONS, Recurrent
 
-__all__ = ["PARTS", "Convolution", "Dilated", "Network", "Part", "SelfAttention", "network_parts"]
+__all__ = [
+    "PARTS",
+    "Convolution",
+    "Dilated",
+    "Network",
+    "Parallel",
+    "Part",
+    "SelfAttention",
+    "branch_parts",
+    "flat_parts",
+    "network_parts",
+]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Convolution:
-    """Causal convolutions over time, one above the other, each followed by its activation.
+    """Convolutions over time, one above the other, each followed by its norm and its activation.
 
     Parameters
     ----------
     channels
         Features of every layer's output.
     kernel_size
-        Steps that an output sees: its own and those before it.
+        Steps that an output sees: its own and those before it, or about it.
     layers
         How many layers.
     dilation
         Distance between the steps that an output sees, the same in every layer.
     activation
         One of `ACTIVATIONS`.
+    causal
+        See the step itself and those before it only; otherwise as many after it as before it.
+    norm
+        Normalise before the activation: ``None`` or ``"batch"`` (statistics over batch and time).
     """
 
     kind: ClassVar[str] = "convolution"
@@ -37,11 +53,15 @@ class Convolution:
     layers: int = 1
     dilation: int = 1
     activation: str = "relu"
+    causal: bool = True
+    norm: str | None = None
 
     def __post_init__(self) -> None:
         for name in ("channels", "kernel_size", "layers", "dilation"):
             checks.whole(name, getattr(self, name))
         checks.one_of("activation", self.activation, ACTIVATIONS)
+        checks.flag("causal", self.causal)
+        checks.one_of("norm", self.norm, (None, "batch"))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -126,11 +146,38 @@ class SelfAttention:
         checks.flag("causal", self.causal)
 
 
-Part: TypeAlias = Recurrent | Convolution | Dilated | SelfAttention
-Network: TypeAlias = Recurrent | Dilated | tuple[Part, ...]
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Parallel:
+    """Branches that read the same steps; their outputs are put side by side, feature by feature.
+
+    An LSTM beside a stack of convolutions is LSTM-FCN (Karim et al., 2018).
+
+    Parameters
+    ----------
+    branches
+        Two at least; each a part, or a tuple of parts in the order in which data flows through them.
+    """
+
+    kind: ClassVar[str] = "parallel"
+
+    branches: tuple[Part | tuple[Part, ...], ...]
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.branches, tuple) or len(self.branches) < 2:
+            raise SpecError(f"branches must be two at least, each a part or a tuple of parts; got {self.branches!r}")
+        object.__setattr__(self, "branches", tuple(map(_branch, self.branches)))
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """The parts of all branches."""
+        return tuple(part for branch in self.branches for part in branch_parts(branch))
+
+
+Part: TypeAlias = Recurrent | Convolution | Dilated | SelfAttention | Parallel
+Network: TypeAlias = Recurrent | Dilated | Parallel | tuple[Part, ...]
 
 #: Every class of part; `from_tagged` takes it as it is.
-PARTS: tuple[type[Part], ...] = (Recurrent, Convolution, Dilated, SelfAttention)
+PARTS: tuple[type[Part], ...] = (Recurrent, Convolution, Dilated, SelfAttention, Parallel)
 
 
 def network_parts(network: Network) -> tuple[Part, ...]:
@@ -151,7 +198,41 @@ def network_parts(network: Network) -> tuple[Part, ...]:
         if not isinstance(part, PARTS):
             names = ", ".join(kind.__name__ for kind in PARTS)
             raise SpecError(f"a network is a Recurrent, a Dilated, or a tuple of parts ({names}); got {part!r}")
-    if not any(isinstance(part, Recurrent | Dilated) for part in parts):
+    if not any(isinstance(part, Recurrent | Dilated) for part in flat_parts(parts)):
         came = ", ".join(type(part).__name__ for part in parts) or "no part at all"
         raise SpecError(f"a network needs a recurrent part, a Recurrent or a Dilated; got {came}")
     return parts
+
+
+def branch_parts(branch: Part | tuple[Part, ...]) -> tuple[Part, ...]:
+    """Give the parts of one branch of a `Parallel`."""
+    return branch if isinstance(branch, tuple) else (branch,)
+
+
+def flat_parts(parts: tuple[Part, ...]) -> tuple[Part, ...]:
+    """Give the parts, and in the place of each `Parallel` those of its branches.
+
+    >>> len(flat_parts((Parallel(branches=(Dilated(), (Convolution(), Dilated()))), SelfAttention())))
+    4
+    """
+    return tuple(
+        inner for part in parts for inner in (flat_parts(part.parts) if isinstance(part, Parallel) else (part,))
+    )
+
+
+def _branch(given: Any) -> Part | tuple[Part, ...]:
+    """Check a branch; what JSON describes is built."""
+    if isinstance(given, tuple):
+        parts = tuple(map(_part, given))
+        if not parts:
+            raise SpecError("a branch must have one part at least; got ()")
+        return parts
+    return _part(given)
+
+
+def _part(given: Any) -> Part:
+    part: Any = from_tagged(given, PARTS) if isinstance(given, dict) else given
+    if not isinstance(part, PARTS):
+        names = ", ".join(kind.__name__ for kind in PARTS)
+        raise SpecError(f"a branch is a part ({names}) or a tuple of them; got {part!r}")
+    return part
