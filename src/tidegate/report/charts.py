@@ -108,9 +108,9 @@ def lines(
     return {"data": traces, "layout": layout, "views": drawn}
 
 
-def training_curve(losses: Mapping[str, Sequence[float]], *, unit: str) -> Spec:
+def training_curve(losses: Mapping[str, Sequence[float]], *, unit: str, of: str = "rows") -> Spec:
     """Draw the loss of each epoch, on the training rows and, where there is one, on the validation rows."""
-    named = (("loss", "model", "training rows"), ("val_loss", "baseline", "validation rows"))
+    named = (("loss", "model", f"training {of}"), ("val_loss", "baseline", f"validation {of}"))
     traces = []
     for key, part, name in named:
         if values := list(losses.get(key, ())):
@@ -153,15 +153,17 @@ def errors_by_step(sizes: Mapping[str, np.ndarray], bias: np.ndarray, names: Map
     return {"data": traces, "layout": _layout("steps ahead", f"error, {unit}")}
 
 
-def calibration(coverages: Mapping[float, float]) -> Spec:
-    """Draw the share of the truth within intervals against the share that they promise, both in per cent."""
+def calibration(
+    coverages: Mapping[float, float], *, x: str = "level of the interval, %", y: str = "observed coverage, %"
+) -> Spec:
+    """Draw what came against what was promised, the share of the truth within intervals say, both in per cent."""
     promised = figures(np.array(list(coverages)))
     held = figures(np.array(list(coverages.values())))
     traces = [
         _line("truth", "As promised") | {"x": [0, 100], "y": [0, 100], "mode": "lines", "hoverinfo": "skip"},
         _line("model", "Observed") | {"x": promised, "y": held, "mode": "lines+markers", "hovertemplate": "%{y:.1f} %"},
     ]
-    layout = _layout("level of the interval, %", "observed coverage, %")
+    layout = _layout(x, y)
     for axis in ("xaxis", "yaxis"):
         layout[axis] |= {"range": [0, 102], "dtick": 20}
     return {"data": traces, "layout": layout}

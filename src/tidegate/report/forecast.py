@@ -17,6 +17,7 @@ from tidegate.report.choice import Shown
 from tidegate.report.markup import number, text, whole
 from tidegate.report.material import Material
 from tidegate.report.page import Section, chart, page
+from tidegate.report.training import training_section
 from tidegate.report.words import INTERVAL_METRICS, METRICS, OWN, frequency_name, short_name, verdict
 
 if TYPE_CHECKING:
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from tidegate.forecast.backtest import Backtest
 
 __all__ = ["ForecastReport"]
+
+_NOTHING = "Nothing: no gap, no missing value, no series too short."
+_INTERVALS = {"coverage": "coverage, %", "width": "mean width", "MSIS": "MSIS"}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -97,8 +101,8 @@ class ForecastReport:
             Section("backtest", "Forecasts against the truth", self._backtest_section()),
             Section("errors", "Errors", self._errors_section()),
             Section("series", "Best and worst series", self._series_section()),
-            Section("training", "Training", self._training_section()),
-            Section("data", "What was noticed in the data", tables.notes_list(self.notes)),
+            Section("training", "Training", training_section(self.losses)),
+            Section("data", "What was noticed in the data", tables.notes_list(self.notes, nothing=_NOTHING)),
             Section("settings", "Settings", tables.settings_tables(self.settings)),
         ]
         return [section for section in sections if section.content]
@@ -127,8 +131,11 @@ class ForecastReport:
             return ""
         scores, levels = self.backtest.scores[OWN], self.backtest.intervals[OWN]
         count = int(np.isfinite(self.backtest.actual).sum())
-        table = tables.interval_table(
-            levels, f"Over {whole(count)} held-out values; the width is in the units of the data."
+        table = tables.figure_table(
+            {f"{level:g} %": values for level, values in levels.items()},
+            _INTERVALS,
+            f"Over {whole(count)} held-out values; the width is in the units of the data.",
+            head="Level",
         )
         drawn = chart(
             "calibration",
@@ -202,16 +209,6 @@ class ForecastReport:
             return said
         best = min(others, key=lambda model: others[model])
         return f"{said}; {short_name(best)} {number(others[best])}"
-
-    def _training_section(self) -> str:
-        if not any(self.losses.values()):
-            return "<p>This model came from a file; its training is not recorded in it.</p>"
-        return chart(
-            "training",
-            label="Loss of each epoch",
-            caption="Both lines should fall and flatten. Where the dotted one (rows kept aside) rises while the "
-            "dashed one falls, the model begins to learn the training rows by heart; the best epoch is kept.",
-        )
 
     def _charts(self) -> dict[str, Any]:
         material = self._material

@@ -8,7 +8,7 @@ from tidegate.report.choice import Shown
 from tidegate.report.markup import number, text
 from tidegate.report.words import METRICS, OWN, best_models, model_name
 
-__all__ = ["facts", "interval_table", "menu", "notes_list", "score_table", "settings_tables", "terms"]
+__all__ = ["facts", "figure_table", "menu", "notes_list", "score_table", "settings_tables", "terms"]
 
 
 def facts(pairs: Mapping[str, object]) -> str:
@@ -17,9 +17,9 @@ def facts(pairs: Mapping[str, object]) -> str:
     return f'<dl class="facts">{tiles}</dl>'
 
 
-def score_table(scores: Mapping[str, Mapping[str, float]], caption: str) -> str:
-    """Show the scores, a row a model; the best of a column is bold and starred."""
-    metrics = [name for name in METRICS if any(name in values for values in scores.values())]
+def score_table(scores: Mapping[str, Mapping[str, float]], caption: str, *, known: Mapping[str, str] = METRICS) -> str:
+    """Show the scores, a row a model and a column each that is ``known``; the best is bold and starred."""
+    metrics = [name for name in known if any(name in values for values in scores.values())]
     best = {metric: best_models(scores, metric) for metric in metrics}
     head = "".join(f'<th scope="col">{text(metric)}</th>' for metric in metrics)
     rows = []
@@ -36,20 +36,33 @@ def score_table(scores: Mapping[str, Mapping[str, float]], caption: str) -> str:
     )
 
 
-def interval_table(levels: Mapping[float, Mapping[str, float]], caption: str) -> str:
-    """Show the scores of intervals, a row a level."""
-    columns = {"coverage": "coverage, %", "width": "mean width", "MSIS": "MSIS"}
-    head = "".join(f'<th scope="col">{text(name)}</th>' for name in columns.values())
-    rows = []
-    for level, values in levels.items():
+def figure_table(
+    rows: Mapping[str, Mapping[str, float | None]], columns: Mapping[str, str], caption: str, *, head: str
+) -> str:
+    """Show named rows of numbers.
+
+    Parameters
+    ----------
+    rows
+        The numbers of each row, under the names of the columns.
+    columns
+        Of each column, its name in ``rows`` and its heading.
+    caption
+        What it shows.
+    head
+        The heading above the names of the rows.
+    """
+    headings = "".join(f'<th scope="col">{text(heading)}</th>' for heading in columns.values())
+    lines = []
+    for name, values in rows.items():
         cells = "".join(
-            f'<td data-metric="{text(name)}">{text(number(values.get(metric)))}</td>'
-            for metric, name in columns.items()
+            f'<td data-metric="{text(heading)}">{text(number(values.get(column)))}</td>'
+            for column, heading in columns.items()
         )
-        rows.append(f'<tr><th scope="row">{level:g} %</th>{cells}</tr>')
+        lines.append(f'<tr><th scope="row">{text(name)}</th>{cells}</tr>')
     return (
         f'<table class="scores"><caption>{text(caption)}</caption>'
-        f'<thead><tr><th scope="col">Level</th>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
+        f'<thead><tr><th scope="col">{text(head)}</th>{headings}</tr></thead><tbody>{"".join(lines)}</tbody></table>'
     )
 
 
@@ -70,10 +83,10 @@ def settings_tables(settings: Mapping[str, Mapping[str, object]]) -> str:
     return f'<div class="columns">{"".join(tables)}</div>'
 
 
-def notes_list(notes: Sequence[str]) -> str:
-    """Show what was noticed in the data."""
+def notes_list(notes: Sequence[str], *, nothing: str) -> str:
+    """Show what was noticed in the data; ``nothing`` is said where that is nothing."""
     if not notes:
-        return "<p>Nothing: no gap, no missing value, no series too short.</p>"
+        return f"<p>{text(nothing)}</p>"
     return f"<ul>{''.join(f'<li>{text(note)}</li>' for note in notes)}</ul>"
 
 
