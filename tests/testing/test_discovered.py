@@ -6,7 +6,6 @@ import functools
 from collections.abc import Callable
 from pathlib import Path
 
-import pandas as pd
 import pytest
 
 from tidegate.testing import (
@@ -16,7 +15,7 @@ from tidegate.testing import (
     all_callbacks,
     all_estimators,
     all_layers,
-    example_frame,
+    trial_of,
 )
 from tidegate.testing.callbacks import STEERING
 
@@ -27,15 +26,11 @@ def names(checks: tuple[Check, ...]) -> list[str]:
     return [check.__name__.removeprefix("check_") for check in checks]
 
 
-@pytest.fixture(scope="module")
-def frame() -> pd.DataFrame:
-    return example_frame()
-
-
 @pytest.mark.parametrize("check", ESTIMATOR_CHECKS, ids=names(ESTIMATOR_CHECKS))
 @pytest.mark.parametrize("name", all_estimators())
-def test_estimator(name: str, check: Check, frame: pd.DataFrame) -> None:
-    check(all_estimators()[name](), frame)
+def test_estimator(name: str, check: Check) -> None:
+    estimator = all_estimators()[name]()
+    check(estimator, trial_of(estimator))
 
 
 @pytest.mark.filterwarnings("ignore:LSTM with projections:UserWarning")  # torch's, once a process

@@ -55,13 +55,16 @@ def test_every_kind_layer_and_callback_is_found() -> None:
     assert found == {
         "Attention",
         "BatchNorm",
-        "CausalConvolution",
+        "Convolution",
         "Dilated",
         "DilatedStack",
         "GRU",
         "LSTM",
         "LayerNorm",
+        "Parallel",
         "PartStack",
+        "PooledNetwork",
+        "Pooling",
         "RecurrentStack",
         "SelfAttention",
     }

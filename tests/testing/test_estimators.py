@@ -18,7 +18,7 @@ import torch
 from tidegate.errors import ColumnError, DataError, SpecError
 from tidegate.estimator import Estimator
 from tidegate.specs import checks
-from tidegate.testing import ESTIMATOR_CHECKS, check_estimator, example_frame
+from tidegate.testing import ESTIMATOR_CHECKS, ExamplesTrial, TableTrial, Trial, check_estimator, example_frame
 from tidegate.testing import estimators as promises
 from tidegate.testing.files import check_harmless_file, check_save_load
 from tidegate.testing.invariances import check_company, check_longer_history, check_series_order, check_threads
@@ -81,29 +81,29 @@ class Level(Estimator):
 
 
 @pytest.fixture(scope="module")
-def frame() -> pd.DataFrame:
-    return example_frame()
+def trial() -> Trial:
+    return TableTrial(example_frame())
 
 
-def test_one_that_keeps_all_promises_passes(frame: pd.DataFrame) -> None:
-    check_estimator(Level(), frame)
+def test_one_that_keeps_all_promises_passes() -> None:
+    check_estimator(Level(), example_frame())
 
 
 @pytest.mark.parametrize("check", ESTIMATOR_CHECKS, ids=lambda check: check.__name__)
-def test_a_check_leaves_its_subject_alone(check: Callable[..., None], frame: pd.DataFrame) -> None:
-    model, before = Level(), frame.copy(deep=True)
-    check(model, frame)
+def test_a_check_leaves_its_subject_alone(check: Callable[..., None], trial: Trial) -> None:
+    model, before = Level(), trial.copied()
+    check(model, trial)
     assert vars(model) == {"noise": Noise(), "seed": 0, "device": "cpu"}
-    pd.testing.assert_frame_equal(frame, before)
+    trial.require_unchanged(before)
 
 
-def test_the_message_names_estimator_check_and_finding(frame: pd.DataFrame) -> None:
+def test_the_message_names_estimator_check_and_finding(trial: Trial) -> None:
     class NoSelf(Level):
         def fit(self, frame: pd.DataFrame) -> Any:
             super().fit(frame)
 
     with pytest.raises(AssertionError, match="NoSelf does not pass check_clone: TypeError: Cannot clone"):
-        check_estimator(NoSelf(), frame)
+        check_estimator(NoSelf(), trial)
 
 
 # -- parameters ----------------------------------------------------------------------------------------------
@@ -143,8 +143,8 @@ class Prepares(Level):
         (Prepares(), r"it added \['cache'\]"),
     ],
 )
-def test_constructor(model: Estimator, words: str, frame: pd.DataFrame, refuses: Refuses) -> None:
-    refuses(check_constructor, model, frame, words=words)
+def test_constructor(model: Estimator, words: str, trial: Trial, refuses: Refuses) -> None:
+    refuses(check_constructor, model, trial, words=words)
 
 
 class ShallowOnly(Level):
@@ -170,8 +170,8 @@ class SetsNoSelf(Level):
         (SetsNoSelf(), "must return self"),
     ],
 )
-def test_parameters(model: Estimator, words: str, frame: pd.DataFrame, refuses: Refuses) -> None:
-    refuses(check_parameters, model, frame, words=words)
+def test_parameters(model: Estimator, words: str, trial: Trial, refuses: Refuses) -> None:
+    refuses(check_parameters, model, trial, words=words)
 
 
 class TakesAnything(Level):
@@ -190,9 +190,9 @@ class SetsBeforeRefusing(Level):
         return self
 
 
-def test_refused_parameters(frame: pd.DataFrame, refuses: Refuses) -> None:
-    refuses(check_refused_parameters, TakesAnything(), frame, words="set_params took .*no_such_parameter")
-    refuses(check_refused_parameters, SetsBeforeRefusing(), frame, words="but set something all the same")
+def test_refused_parameters(trial: Trial, refuses: Refuses) -> None:
+    refuses(check_refused_parameters, TakesAnything(), trial, words="set_params took .*no_such_parameter")
+    refuses(check_refused_parameters, SetsBeforeRefusing(), trial, words="but set something all the same")
 
 
 class ClonesFitted(Level):
@@ -200,25 +200,25 @@ class ClonesFitted(Level):
         return self if not self._is_fitted() else type(self)().fit(example_frame())
 
 
-def test_clone(frame: pd.DataFrame, refuses: Refuses) -> None:
-    refuses(check_clone, ClonesFitted(), frame, words="another of the same class")
+def test_clone(trial: Trial, refuses: Refuses) -> None:
+    refuses(check_clone, ClonesFitted(), trial, words="another of the same class")
 
     class Refits(ClonesFitted):
         def __sklearn_clone__(self) -> Self:
             return type(self)().fit(example_frame())
 
-    refuses(check_clone, Refits(), frame, words="the clone is fitted")
+    refuses(check_clone, Refits(), trial, words="the clone is fitted")
 
 
 # -- fitting -------------------------------------------------------------------------------------------------
 
 
-def test_fit_returns_self(frame: pd.DataFrame, refuses: Refuses) -> None:
+def test_fit_returns_self(trial: Trial, refuses: Refuses) -> None:
     class Copies(Level):
         def fit(self, frame: pd.DataFrame) -> Self:
             return type(self)().fit(frame) if self.seed else super().fit(frame) and type(self)()
 
-    refuses(promises.check_fit_returns_self, Copies(), frame, words="must return self")
+    refuses(promises.check_fit_returns_self, Copies(), trial, words="must return self")
 
 
 class Bare(Level):
@@ -246,8 +246,8 @@ class Idle(Level):
         (Idle(), "learned nothing"),
     ],
 )
-def test_learned_names(model: Estimator, words: str, frame: pd.DataFrame, refuses: Refuses) -> None:
-    refuses(promises.check_learned_names, model, frame, words=words)
+def test_learned_names(model: Estimator, words: str, trial: Trial, refuses: Refuses) -> None:
+    refuses(promises.check_learned_names, model, trial, words=words)
 
 
 class GlobalTorch(Level):
@@ -276,12 +276,12 @@ class SeedIgnored(Level):
 
 
 @pytest.mark.parametrize("model", [GlobalTorch(), GlobalNumpy(), Unseeded()])
-def test_same_seed(model: Estimator, frame: pd.DataFrame, refuses: Refuses) -> None:
-    refuses(promises.check_same_seed, model, frame, words=r"with one seed, \['shift'\] differ")
+def test_same_seed(model: Estimator, trial: Trial, refuses: Refuses) -> None:
+    refuses(promises.check_same_seed, model, trial, words=r"with one seed, \['shift'\] differ")
 
 
-def test_other_seed(frame: pd.DataFrame, refuses: Refuses) -> None:
-    refuses(promises.check_other_seed, SeedIgnored(), frame, words="another seed changes nothing")
+def test_other_seed(trial: Trial, refuses: Refuses) -> None:
+    refuses(promises.check_other_seed, SeedIgnored(), trial, words="another seed changes nothing")
 
 
 @pytest.mark.parametrize(
@@ -292,8 +292,8 @@ def test_other_seed(frame: pd.DataFrame, refuses: Refuses) -> None:
         (GlobalRandom(), "predict moved the global generator of random"),
     ],
 )
-def test_global_generators(model: Estimator, words: str, frame: pd.DataFrame, refuses: Refuses) -> None:
-    refuses(promises.check_global_generators, model, frame, words=words)
+def test_global_generators(model: Estimator, words: str, trial: Trial, refuses: Refuses) -> None:
+    refuses(promises.check_global_generators, model, trial, words=words)
 
 
 class Leaves(Level):
@@ -314,11 +314,11 @@ class RaisesForeign(Level):
         return super().fit(frame)
 
 
-def test_failed_fit(frame: pd.DataFrame, refuses: Refuses) -> None:
-    refuses(promises.check_failed_fit, Leaves(), frame, words=r"left \['shift_'\]")
-    refuses(promises.check_failed_fit, TakesNoRows(), frame, words="took a table without rows")
+def test_failed_fit(trial: Trial, refuses: Refuses) -> None:
+    refuses(promises.check_failed_fit, Leaves(), trial, words=r"left \['shift_'\]")
+    refuses(promises.check_failed_fit, TakesNoRows(), trial, words="took data without rows")
     with pytest.raises(IndexError):  # check_estimator makes an AssertionError of it
-        promises.check_failed_fit(RaisesForeign(), frame)
+        promises.check_failed_fit(RaisesForeign(), trial)
 
 
 # -- asking --------------------------------------------------------------------------------------------------
@@ -337,10 +337,10 @@ class Counts(Level):
         return super().answers(frame).assign(y_hat=1.0)
 
 
-def test_predict_repeats(frame: pd.DataFrame, refuses: Refuses) -> None:
-    refuses(promises.check_predict_repeats, Learns(), frame, words="otherwise when it is asked again")
-    refuses(promises.check_predict_repeats, GlobalRandom(), frame, words="otherwise when it is asked again")
-    refuses(promises.check_predict_repeats, Counts(), frame, words="predict changed what was learned")
+def test_predict_repeats(trial: Trial, refuses: Refuses) -> None:
+    refuses(promises.check_predict_repeats, Learns(), trial, words="otherwise when it is asked again")
+    refuses(promises.check_predict_repeats, GlobalRandom(), trial, words="otherwise when it is asked again")
+    refuses(promises.check_predict_repeats, Counts(), trial, words="predict changed what was learned")
 
 
 class AnswersUnfitted(Level):
@@ -354,10 +354,10 @@ class RaisesBare(Level):
             raise ColumnError("no")
 
 
-def test_not_fitted(frame: pd.DataFrame, refuses: Refuses) -> None:
-    refuses(promises.check_not_fitted, AnswersUnfitted(), frame, words="predict before fit must raise NotFittedError")
+def test_not_fitted(trial: Trial, refuses: Refuses) -> None:
+    refuses(promises.check_not_fitted, AnswersUnfitted(), trial, words="predict before fit must raise NotFittedError")
     with pytest.raises(ColumnError):
-        promises.check_not_fitted(RaisesBare(), frame)
+        promises.check_not_fitted(RaisesBare(), trial)
 
 
 class Overwrites(Level):
@@ -372,9 +372,9 @@ class Fills(Level):
         return super().answers(frame)
 
 
-def test_input_unchanged(frame: pd.DataFrame, refuses: Refuses) -> None:
-    refuses(promises.check_input_unchanged, Overwrites(), frame, words="fit changed the table")
-    refuses(promises.check_input_unchanged, Fills(), frame, words="predict changed the table")
+def test_input_unchanged(trial: Trial, refuses: Refuses) -> None:
+    refuses(promises.check_input_unchanged, Overwrites(), trial, words="fit changed the data")
+    refuses(promises.check_input_unchanged, Fills(), trial, words="predict changed the data")
 
 
 class Shares(Level):
@@ -390,14 +390,14 @@ class Shares(Level):
         return twin
 
 
-def test_deep_copy(frame: pd.DataFrame, refuses: Refuses) -> None:
-    refuses(promises.check_deep_copy, Shares(), frame, words="they share what was learned")
+def test_deep_copy(trial: Trial, refuses: Refuses) -> None:
+    refuses(promises.check_deep_copy, Shares(), trial, words="they share what was learned")
 
     class Forgets(Level):
         def __deepcopy__(self, memo: dict[int, Any]) -> Self:
             return type(self)(seed=self.seed + 3).fit(example_frame())
 
-    refuses(promises.check_deep_copy, Forgets(), frame, words="answers otherwise than the original")
+    refuses(promises.check_deep_copy, Forgets(), trial, words="answers otherwise than the original")
 
 
 # -- files ---------------------------------------------------------------------------------------------------
@@ -431,11 +431,11 @@ class Stamps(Level):
         return {**learned, "time": time.perf_counter_ns()}, arrays
 
 
-def test_save_load(frame: pd.DataFrame, refuses: Refuses) -> None:
-    refuses(check_save_load, Alters(), frame, words="not the same, to the bit, after saving")
-    refuses(check_save_load, Rounds(), frame, words="answers otherwise after saving")
-    refuses(check_save_load, ForgetsContext(), frame, words="answers otherwise after saving")
-    refuses(check_save_load, Stamps(), frame, words="not the same, to the bit|files differ")
+def test_save_load(trial: Trial, refuses: Refuses) -> None:
+    refuses(check_save_load, Alters(), trial, words="not the same, to the bit, after saving")
+    refuses(check_save_load, Rounds(), trial, words="answers otherwise after saving")
+    refuses(check_save_load, ForgetsContext(), trial, words="answers otherwise after saving")
+    refuses(check_save_load, Stamps(), trial, words="not the same, to the bit|files differ")
 
 
 class Pickles(Level):
@@ -470,8 +470,8 @@ class WritesTwo(Level):
         (WritesTwo(), "must write one file"),
     ],
 )
-def test_harmless_file(model: Estimator, words: str, frame: pd.DataFrame, refuses: Refuses) -> None:
-    refuses(check_harmless_file, model, frame, words=words)
+def test_harmless_file(model: Estimator, words: str, trial: Trial, refuses: Refuses) -> None:
+    refuses(check_harmless_file, model, trial, words=words)
 
 
 # -- what must not matter ------------------------------------------------------------------------------------
@@ -501,22 +501,103 @@ class KeepsTable(Level):
         return super().answers(self.table_)
 
 
-def test_series_order(frame: pd.DataFrame, refuses: Refuses) -> None:
-    refuses(check_series_order, ByPlace(), frame, words="in another order, y_hat of .*'b'.* is 2.0 instead of 1.0")
+def test_series_order(trial: Trial, refuses: Refuses) -> None:
+    refuses(check_series_order, ByPlace(), trial, words="in another order, y_hat of .*'b'.* is 2.0 instead of 1.0")
 
 
-def test_company(frame: pd.DataFrame, refuses: Refuses) -> None:
-    refuses(check_company, Pools(), frame, words="asked about each series alone, y_hat of")
+def test_company(trial: Trial, refuses: Refuses) -> None:
+    refuses(check_company, Pools(), trial, words="asked about each series alone, y_hat of")
 
 
-def test_longer_history(frame: pd.DataFrame, refuses: Refuses) -> None:
-    refuses(check_longer_history, ReadsAll(), frame, words="without the rows before the last 5, y_hat of")
+def test_longer_history(trial: Trial, refuses: Refuses) -> None:
+    refuses(check_longer_history, ReadsAll(), trial, words="without the rows before the last 5, y_hat of")
 
 
-def test_threads(frame: pd.DataFrame, refuses: Refuses) -> None:
-    refuses(check_threads, KeepsTable(), frame, words="predict from 3 threads: a thread")
+def test_threads(trial: Trial, refuses: Refuses) -> None:
+    refuses(check_threads, KeepsTable(), trial, words="predict from 3 threads: a thread")
 
 
-def test_company_needs_a_table_of_several_series(frame: pd.DataFrame, refuses: Refuses) -> None:
-    refuses(check_company, Level(), frame.head(30), words="at least two series")
-    refuses(check_company, Level(), frame.drop(columns="unique_id"), words="the id column 'unique_id'")
+def test_company_needs_a_table_of_several_series(refuses: Refuses) -> None:
+    refuses(check_company, Level(), TableTrial(example_frame().head(30)), words="at least two series")
+    refuses(
+        check_company, Level(), TableTrial(example_frame().drop(columns="unique_id")), words="the id column 'unique_id'"
+    )
+
+
+# -- examples instead of a table -------------------------------------------------------------------------------
+
+
+class Threshold(Estimator):
+    """Tells long texts from short ones: small, and keeps every promise."""
+
+    kind: ClassVar[str] = "toy-threshold"
+    specs: ClassVar[Mapping[str, type]] = {}
+
+    def __init__(self, *, seed: int = 0, device: str = "cpu") -> None:
+        checks.whole("seed", seed, least=0)
+        self.seed = seed
+        self.device = device
+
+    def fit(self, texts: list[str], labels: list[str]) -> Self:
+        if not texts:
+            raise DataError("no texts")
+        noise = np.random.default_rng(self.seed).normal(0, 1e-3)
+        self.limit_ = np.array([np.mean([len(text) for text in texts]) + noise])
+        self.names_ = sorted(set(labels))
+        return self
+
+    def predict(self, texts: list[str]) -> list[str]:
+        self._require_fitted("predict")
+        return [self.names_[int(len(text) > self.limit_[0])] for text in texts]
+
+    def predict_proba(self, texts: list[str]) -> np.ndarray[Any, Any]:
+        high = 1 / (1 + np.exp(self.limit_[0] - np.array([len(text) for text in texts])))
+        return np.stack([1 - high, high], axis=1)
+
+    def _is_fitted(self) -> bool:
+        return hasattr(self, "limit_")
+
+    def _learned(self) -> tuple[dict[str, Any], Arrays]:
+        return {"names": self.names_}, {"limit": self.limit_}
+
+    def _restore(self, learned: Mapping[str, Any], arrays: Mapping[str, Any]) -> None:
+        self.names_, self.limit_ = learned["names"], arrays["limit"]
+
+
+EXAMPLES = ExamplesTrial(["a", "bb", "ccccccc", "dddddddd"], ["short", "short", "tall", "tall"])
+
+
+def test_one_that_answers_examples_keeps_all_promises_too() -> None:
+    check_estimator(Threshold(), EXAMPLES)
+
+
+class Forgetful(Threshold):
+    def predict(self, texts: list[str]) -> list[str]:
+        return super().predict(texts)[:-1]
+
+
+class Relative(Threshold):
+    def predict_proba(self, texts: list[str]) -> np.ndarray[Any, Any]:
+        answers = super().predict_proba(texts)
+        return answers / answers.max()
+
+
+class Sorts(Threshold):
+    def fit(self, texts: list[str], labels: list[str]) -> Self:
+        texts.reverse()
+        return super().fit(texts, labels)
+
+
+class Numbers(Threshold):
+    def predict(self, texts: list[str]) -> list[str]:
+        return [str(place) for place, _ in enumerate(super().predict(texts))]
+
+
+def test_checks_of_examples_can_fail(refuses: Refuses) -> None:
+    refuses(promises.check_predict_repeats, Forgetful(), EXAMPLES, words="predict gave 3 answers to 4 examples")
+    refuses(
+        check_company, Relative(), EXAMPLES, words="asked about each series alone, probability 0 of 1 is 1.0 instead of"
+    )
+    refuses(check_series_order, Numbers(), EXAMPLES, words="in another order, answer of 0 is 3 instead of 0")
+    refuses(promises.check_input_unchanged, Sorts(), EXAMPLES.copied(), words="fit changed the data")
+    refuses(check_company, Threshold(), ExamplesTrial(["a"], ["b"]), words="at least two examples")

@@ -7,16 +7,20 @@ scikit-learn's ``check_estimator`` and river's ``checks``.
 """
 
 from tidegate.testing.callbacks import CALLBACK_CHECKS, check_callback
-from tidegate.testing.discovery import all_callbacks, all_estimators, all_layers
+from tidegate.testing.discovery import all_callbacks, all_estimators, all_layers, trial_of
 from tidegate.testing.estimators import ESTIMATOR_CHECKS, check_estimator
 from tidegate.testing.examples import example_frame
 from tidegate.testing.layers import LAYER_CHECKS, LayerCase, check_layer
+from tidegate.testing.trials import ExamplesTrial, TableTrial, Trial
 
 __all__ = [
     "CALLBACK_CHECKS",
     "ESTIMATOR_CHECKS",
     "LAYER_CHECKS",
+    "ExamplesTrial",
     "LayerCase",
+    "TableTrial",
+    "Trial",
     "all_callbacks",
     "all_estimators",
     "all_layers",
@@ -24,4 +28,5 @@ __all__ = [
     "check_estimator",
     "check_layer",
     "example_frame",
+    "trial_of",
 ]

@@ -5,17 +5,15 @@ from __future__ import annotations
 import json
 import tempfile
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
 
 from tidegate.estimator import Estimator
 from tidegate.estimator.modelfile import read_model
-from tidegate.specs import Columns
-from tidegate.testing.verdicts import hold
 
-__all__ = ["close_answers", "columns_of", "fresh", "learned", "predict", "same_answers", "series_of"]
+__all__ = ["close_answers", "fresh", "learned", "same_answers"]
 
 E = TypeVar("E", bound=Estimator)
 
@@ -23,21 +21,6 @@ E = TypeVar("E", bound=Estimator)
 def fresh(estimator: E) -> E:
     """Build an unfitted estimator with the same arguments."""
     return type(estimator)(**estimator.get_params(deep=False))
-
-
-def columns_of(estimator: Estimator) -> Columns:
-    """Give the names of the id and time columns that the estimator was told."""
-    columns = getattr(estimator, "columns", Columns())
-    return columns if isinstance(columns, Columns) else Columns()
-
-
-def series_of(estimator: Estimator, frame: pd.DataFrame) -> list[pd.DataFrame]:
-    """Cut the table into its series. Raises `AssertionError` if there are not two: nothing could be compared then."""
-    name = columns_of(estimator).id
-    hold(name in frame.columns, f"the checks need a long table with the id column {name!r}; got {list(frame.columns)}")
-    parts = [part for _, part in frame.groupby(name, sort=False)]
-    hold(len(parts) > 1, "the checks need a table of at least two series")
-    return parts
 
 
 def learned(estimator: Estimator) -> dict[str, bytes]:
@@ -50,27 +33,24 @@ def learned(estimator: Estimator) -> dict[str, bytes]:
     return {**arrays, "(description)": json.dumps(file.info.learned, sort_keys=True).encode()}
 
 
-def predict(model: Any, frame: pd.DataFrame) -> pd.DataFrame:
-    """Ask the model; the answers come with the input's id and time columns as their index, sorted."""
-    answer = model.predict(frame)
-    hold(isinstance(answer, pd.DataFrame), f"predict gave a {type(answer).__name__} for a pandas frame")
-    columns = columns_of(model)
-    keys = [name for name in (columns.id, columns.time) if name in answer.columns]
-    hold(bool(keys), f"predict must name the series: none of {columns.id!r}, {columns.time!r} is in its answer")
-    hold(len(answer.columns) > len(keys), f"predict answers nothing beside the columns {keys}")
-    indexed: pd.DataFrame = answer.set_index(keys).sort_index()
-    return indexed
-
-
 def same_answers(one: pd.DataFrame, two: pd.DataFrame) -> bool:
     """Tell whether two answers are the same to the bit, for the same series and times."""
     if not one.index.equals(two.index) or list(one.columns) != list(two.columns):
         return False
-    return all(np.asarray(one[name]).tobytes() == np.asarray(two[name]).tobytes() for name in one.columns)
+    return all(_same_column(one[name], two[name]) for name in one.columns)
+
+
+def _same_column(one: pd.Series, two: pd.Series) -> bool:
+    if not pd.api.types.is_numeric_dtype(one):  # texts lie in memory as addresses
+        return one.tolist() == two.tolist()
+    return np.asarray(one).tobytes() == np.asarray(two).tobytes()
 
 
 def close_answers(one: pd.DataFrame, two: pd.DataFrame, *, relative: float = 1e-6) -> str:
-    """Give the first difference beyond ``relative`` of the series' largest magnitude; empty if there is none."""
+    """Give the first difference beyond ``relative`` of the largest magnitude; empty if there is none.
+
+    The magnitude is that of the series, or of all answers where each is about an example of its own.
+    """
     if not one.index.equals(two.index):
         return f"answers are for {list(one.index[:3])}… instead of {list(two.index[:3])}…"
     for name in one.columns:
@@ -78,7 +58,8 @@ def close_answers(one: pd.DataFrame, two: pd.DataFrame, *, relative: float = 1e-
         if not pd.api.types.is_numeric_dtype(mine):
             wrong = mine != other
         else:
-            wide = other.abs().groupby(level=0).transform("max")
+            size = other.abs()
+            wide = size.groupby(level=0).transform("max") if other.index.nlevels > 1 else size.max()
             wrong = ~((mine - other).abs() <= relative * wide) & ~(mine.isna() & other.isna())
         if wrong.any():
             row = int(np.asarray(wrong).argmax())

@@ -18,11 +18,12 @@ from tidegate import training
 from tidegate.errors import MissingExtraError
 from tidegate.estimator import Estimator, kinds
 from tidegate.estimator.registry import registered
-from tidegate.testing.examples import CALLBACKS, ESTIMATORS, LAYERS, SIZE
+from tidegate.testing.examples import CALLBACKS, ESTIMATORS, LAYERS, SIZE, TRIALS, example_trial
 from tidegate.testing.layers import LayerCase
+from tidegate.testing.trials import Trial
 from tidegate.training import Callback
 
-__all__ = ["all_callbacks", "all_estimators", "all_layers"]
+__all__ = ["all_callbacks", "all_estimators", "all_layers", "trial_of"]
 
 
 def all_estimators() -> dict[str, Callable[[], Estimator]]:
@@ -43,6 +44,11 @@ def all_estimators() -> dict[str, Callable[[], Estimator]]:
             _require_buildable(cls, arguments=0, where="ESTIMATORS")
             found[kind] = cls
     return found
+
+
+def trial_of(estimator: Estimator) -> Trial:
+    """Give the data of `tidegate.testing.examples` that fit the estimator's kind: a long table unless it says more."""
+    return TRIALS.get(estimator.kind, example_trial)()
 
 
 def all_layers() -> dict[str, LayerCase]:

@@ -23,10 +23,13 @@ from tidegate.nn import (
     GRU,
     LSTM,
     Attention,
-    CausalConvolution,
+    Convolution,
     Dilated,
     DilatedStack,
+    Parallel,
     PartStack,
+    PooledNetwork,
+    Pooling,
     RecurrentStack,
     SelfAttention,
     build_dilated,
@@ -34,7 +37,9 @@ from tidegate.nn import (
     build_stack,
 )
 from tidegate.specs import Columns, Member, Recurrent, Training, Uncertainty
+from tidegate.specs.pooling import POOLINGS
 from tidegate.testing.layers import LayerCase
+from tidegate.testing.trials import TableTrial, Trial
 from tidegate.training import (
     BackupAndRestore,
     Callback,
@@ -47,7 +52,7 @@ from tidegate.training import (
     TensorBoard,
 )
 
-__all__ = ["CALLBACKS", "ESTIMATORS", "LAYERS", "SIZE", "example_frame"]
+__all__ = ["CALLBACKS", "ESTIMATORS", "LAYERS", "SIZE", "TRIALS", "example_frame", "example_trial"]
 
 SIZE = 3  # features of the layers' input
 
@@ -103,6 +108,15 @@ ESTIMATORS: Mapping[str, Mapping[str, Callable[[], Estimator]]] = {
 }
 
 
+def example_trial() -> Trial:
+    """Give the table of `example_frame` to try an estimator on."""
+    return TableTrial(example_frame())
+
+
+#: kind -> data to try it on, where that is no table of series
+TRIALS: Mapping[str, Callable[[], Trial]] = {}
+
+
 def _output_and_states(layer: nn.Module, values: Tensor, lengths: Tensor | None) -> tuple[Tensor, ...]:
     """Call a recurrent layer; its states come as [batch, layer · direction, unit]."""
     output, state = layer(values) if lengths is None else layer(values, lengths=lengths)
@@ -152,11 +166,25 @@ def _parts(*parts: specs.parts.Part) -> LayerCase:
 
 
 def _convolution(**options: Any) -> LayerCase:
-    return LayerCase(make=lambda: CausalConvolution(SIZE, 4, **options), size=SIZE)
+    return LayerCase(make=lambda: Convolution(SIZE, 4, **options), size=SIZE)
+
+
+def _branches() -> Parallel:
+    recurrent = specs.Recurrent(hidden_size=4, bidirectional=True)
+    convolutions = (specs.Convolution(channels=4, causal=False, norm="batch"), specs.SelfAttention(heads=2))
+    branches = specs.Parallel(branches=(recurrent, convolutions))
+    return build_network(branches, SIZE).parts[0]  # type: ignore[union-attr, return-value]
 
 
 def _self_attention(**options: Any) -> LayerCase:
     return LayerCase(make=lambda: SelfAttention(SIZE, heads=3, **options), size=SIZE)
+
+
+def _pooled(**options: Any) -> LayerCase:
+    def make() -> nn.Module:
+        return PooledNetwork(build_network(Recurrent(hidden_size=4), SIZE), Pooling(4, **options), 2, dropout=0.2)
+
+    return LayerCase(make=make, size=SIZE)
 
 
 def _attention(**options: Any) -> LayerCase:
@@ -226,10 +254,12 @@ LAYERS: Mapping[type[nn.Module], Mapping[str, LayerCase]] = {
             specs.SelfAttention(heads=2),
         ),
     },
-    CausalConvolution: {
+    Convolution: {
         "plain": _convolution(activation="linear"),
         "dilated": _convolution(kernel_size=2, dilation=3, activation="tanh"),
+        "both ways": _convolution(kernel_size=4, causal=False, norm="batch"),
     },
+    Parallel: {"beside convolutions": LayerCase(make=_branches, size=SIZE)},
     SelfAttention: {
         "causal": _self_attention(),
         "both ways": _self_attention(causal=False, feed_forward=5, dropout=0.3),
@@ -242,6 +272,7 @@ LAYERS: Mapping[type[nn.Module], Mapping[str, LayerCase]] = {
             make=lambda: Attention(SIZE, query_size=SIZE, score="additive", hidden_size=5), size=SIZE, call=_ask_itself
         ),
     },
+    PooledNetwork: {kind: _pooled(kind=kind) for kind in POOLINGS},
     nn.LayerNorm: {"plain": LayerCase(make=lambda: nn.LayerNorm(SIZE), size=SIZE, lengths=False)},
 }
 

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from tidegate.estimator import Estimator, inspect_model
-from tidegate.testing.answers import fresh, learned, predict, same_answers
+from tidegate.testing.answers import fresh, learned, same_answers
+from tidegate.testing.trials import Trial
 from tidegate.testing.verdicts import hold
 
 __all__ = ["check_harmless_file", "check_save_load"]
@@ -22,28 +22,28 @@ __all__ = ["check_harmless_file", "check_save_load"]
 _EXECUTING = {"GLOBAL", "STACK_GLOBAL", "INST", "REDUCE", "BUILD", "OBJ", "NEWOBJ", "NEWOBJ_EX"}
 
 
-def check_save_load(estimator: Estimator, frame: pd.DataFrame) -> None:
+def check_save_load(estimator: Estimator, trial: Trial) -> None:
     """Check that parameters, bits and answers survive saving and loading, and that it saves the same bytes twice."""
-    model: Any = fresh(estimator).fit(frame)  # type: ignore[attr-defined]
+    model: Any = fresh(estimator).fit(*trial.given("fit"))  # type: ignore[attr-defined]
     with tempfile.TemporaryDirectory() as folder:
         path, again = Path(folder) / "model.safetensors", Path(folder) / "again.safetensors"
         model.save(path)
         hold(inspect_model(path).kind == model.kind, f"the file does not say that it holds a {model.kind!r}")
         back = type(model).load(path)
         hold(learned(back) == learned(model), "what was learned is not the same, to the bit, after saving and loading")
-        hold(same_answers(predict(back, frame), predict(model, frame)), "it answers otherwise after saving and loading")
+        hold(same_answers(trial.ask(back), trial.ask(model)), "it answers otherwise after saving and loading")
         params = {**model.get_params(), "device": "cpu"}  # where a loaded model computes unless told
         hold({**back.get_params(), "device": "cpu"} == params, "the parameters changed by saving and loading")
         model.save(again)
         hold(again.read_bytes() == path.read_bytes(), "saved twice, the files differ")
 
 
-def check_harmless_file(estimator: Estimator, frame: pd.DataFrame) -> None:
+def check_harmless_file(estimator: Estimator, trial: Trial) -> None:
     """Check that the file is safetensors with a JSON header and without pickles: reading it can run no code."""
     from safetensors import SafetensorError
     from safetensors.numpy import load
 
-    model: Any = fresh(estimator).fit(frame)  # type: ignore[attr-defined]
+    model: Any = fresh(estimator).fit(*trial.given("fit"))  # type: ignore[attr-defined]
     with tempfile.TemporaryDirectory() as folder:
         model.save(Path(folder) / "model.safetensors")
         written = sorted(Path(folder).iterdir())

@@ -6,12 +6,11 @@ import dataclasses
 import inspect
 from typing import Any
 
-import pandas as pd
-
 from tidegate._core.extras import require
 from tidegate.errors import SpecError
 from tidegate.estimator import Estimator
 from tidegate.testing.answers import fresh
+from tidegate.testing.trials import Trial
 from tidegate.testing.verdicts import hold
 
 __all__ = ["check_clone", "check_constructor", "check_parameters", "check_refused_parameters"]
@@ -19,7 +18,7 @@ __all__ = ["check_clone", "check_constructor", "check_parameters", "check_refuse
 _MOST = 12
 
 
-def check_constructor(estimator: Estimator, frame: pd.DataFrame) -> None:  # noqa: ARG001 - all checks are called alike
+def check_constructor(estimator: Estimator, trial: Trial) -> None:  # noqa: ARG001 - all checks are called alike
     """Check that the constructor takes at most twelve arguments, by keyword only, and only stores them."""
     parameters = [p for name, p in inspect.signature(type(estimator).__init__).parameters.items() if name != "self"]
     loose = [p.name for p in parameters if p.kind is not inspect.Parameter.KEYWORD_ONLY]
@@ -33,7 +32,7 @@ def check_constructor(estimator: Estimator, frame: pd.DataFrame) -> None:  # noq
     hold(not more, f"the constructor must only store its arguments; it added {more}")
 
 
-def check_parameters(estimator: Estimator, frame: pd.DataFrame) -> None:  # noqa: ARG001
+def check_parameters(estimator: Estimator, trial: Trial) -> None:  # noqa: ARG001
     """Check that ``set_params``, which returns self, takes what ``get_params`` gives, specs' fields too."""
     model = fresh(estimator)
     deep = model.get_params()
@@ -50,7 +49,7 @@ def check_parameters(estimator: Estimator, frame: pd.DataFrame) -> None:  # noqa
     hold(model.get_params() == {**deep, "seed": deep["seed"] + 1}, "set_params(seed=…) did not set the seed alone")
 
 
-def check_refused_parameters(estimator: Estimator, frame: pd.DataFrame) -> None:  # noqa: ARG001
+def check_refused_parameters(estimator: Estimator, trial: Trial) -> None:  # noqa: ARG001
     """Check that ``set_params`` refuses unknown names and impossible values with `SpecError`, and sets nothing."""
     model = fresh(estimator)
     before = model.get_params()
@@ -65,10 +64,10 @@ def check_refused_parameters(estimator: Estimator, frame: pd.DataFrame) -> None:
         hold(model.get_params() == before, f"set_params refused {wrong}, but set something all the same")
 
 
-def check_clone(estimator: Estimator, frame: pd.DataFrame) -> None:
+def check_clone(estimator: Estimator, trial: Trial) -> None:
     """Check that scikit-learn's ``clone`` makes an unfitted estimator with equal parameters, of a fitted one too."""
     clone = require("sklearn.base", extra="dev", purpose="check_clone").clone
-    fitted: Any = fresh(estimator).fit(frame)  # type: ignore[attr-defined]
+    fitted: Any = fresh(estimator).fit(*trial.given("fit"))  # type: ignore[attr-defined]
     for original in (estimator, fitted):
         twin = clone(original)
         hold(type(twin) is type(original) and twin is not original, "clone did not make another of the same class")
