@@ -113,7 +113,7 @@ def test_a_model_of_another_kind(cli: Any, lines: Lines, write: Any, tmp_path: P
     description = {"kind": "oracle", "params": {}, "learned": {}, "tidegate": "0.1.0"}
     path = tmp_path / "oracle.safetensors"
     tensorfile.write(path, format="tidegate.model", version=1, description=description, arrays={"w": np.zeros(1)})
-    _refused(cli, "predict", path, write(lines(30)), "holds a 'oracle', not a 'forecaster'", tmp_path)
+    _refused(cli, "predict", path, write(lines(30)), "holds a 'oracle', which is not known here", tmp_path)
 
 
 def test_a_model_file_with_weights_that_are_no_numbers(

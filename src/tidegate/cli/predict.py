@@ -1,4 +1,4 @@
-"""``tidegate predict``: forecast newer rows with a model from its file."""
+"""``tidegate predict``: what a model from its file says of new data."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from typing import Annotated
 
 from typer import Argument, Option
 
-from tidegate._core.files import output_folder
+from tidegate._core.files import output_folder, write_text
 from tidegate.cli.ahead import FutureFile, Levels, asked_levels, read_ahead, served_series
+from tidegate.cli.answering import FORECASTER, answering, require_no_options
 from tidegate.cli.console import Console
 from tidegate.cli.flags import Debug, Quiet
 
@@ -21,9 +22,9 @@ __all__ = ["Options", "run"]
 class Options:
     """What ``tidegate predict`` takes."""
 
-    model: Annotated[Path, Argument(help="A model file that tidegate forecast wrote.")]
-    csv: Annotated[Path, Argument(help="The latest rows of each series, under the column names of the training.")]
-    out: Annotated[Path | None, Option("--out", help="CSV file to write. [default: standard output]")] = None
+    model: Annotated[Path, Argument(help="A model file.")]
+    csv: Annotated[Path, Argument(help="What to answer: newer rows, or examples, in the form of the training.")]
+    out: Annotated[Path | None, Option("--out", help="File to write. [default: standard output]")] = None
     future: FutureFile = None
     levels: Levels = None
     sort: Annotated[bool, Option("--sort", help="Sort rows by time instead of refusing unsorted ones.")] = False
@@ -33,27 +34,42 @@ class Options:
 
 
 def run(options: Options) -> None:
-    """Forecast newer rows with a saved model.
+    """Answer new data with a saved model.
 
-    The forecast begins after the last row of each series. Series that the model never saw are served, too.
+    A forecaster goes on after the last row of each series, also of one that it never saw; the other models say what
+    they were trained to say of each row, example or sentence.
     """
-    from tidegate.cli.job import write_frame
+    from tidegate.estimator import inspect_model
+
+    console = Console(quiet=options.quiet)
+    kind = inspect_model(options.model).kind
+    if options.out is not None:
+        output_folder(options.out.parent)
+    if kind == FORECASTER:
+        text, rows = _forecast(options, console)
+    else:
+        flags = {"--future": options.future, "--levels": options.levels}
+        require_no_options(kind, flags | {"--sort": options.sort, "--skip-short": options.skip_short})
+        text = answering(kind, options.model).predicted(options.model, options.csv, console)
+        rows = ""
+    if options.out is None:
+        sys.stdout.write(text)
+        return
+    write_text(options.out, text)
+    console.remark(f"{rows}written to {options.out}")
+
+
+def _forecast(options: Options, console: Console) -> tuple[str, str]:
+    """Forecast; give the text of a CSV file, and how many rows that has in words."""
     from tidegate.data import read_csv
     from tidegate.forecast import Forecaster
 
-    console = Console(quiet=options.quiet)
     model = Forecaster.load(options.model)
     levels = asked_levels(options.levels, model)
-    if options.out is not None:
-        output_folder(options.out.parent)
     table = read_csv(options.csv, model.columns_, sort=options.sort)
     for note in table.notes:
         console.remark(note)
     served = served_series(table, model, skip_short=options.skip_short)
     future = read_ahead(options.future, table, model, served=served)
     frame = model.predict(served, future=future, levels=levels)
-    if options.out is None:
-        frame.to_csv(sys.stdout, index=False, lineterminator="\n", float_format="%.10g")
-        return
-    write_frame(frame, options.out)
-    console.remark(f"{len(frame)} rows written to {options.out}")
+    return frame.to_csv(index=False, lineterminator="\n", float_format="%.10g"), f"{len(frame)} rows "

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from tidegate.cli.console import Console
 
-__all__ = ["named_levels", "plain_level", "show_scores"]
+__all__ = ["named_levels", "plain_level", "show_plain_scores", "show_scores"]
 
 Scores = Mapping[str, Mapping[str, float]]
 
@@ -31,6 +31,18 @@ def show_scores(scores: Scores, intervals: Mapping[str, Scores], console: Consol
     if "CRPS" in scores[OWN]:
         own = scores[OWN]
         console.result(f"As a distribution: CRPS {number(own['CRPS'])}, pinball loss {number(own['pinball'])}.")
+
+
+def show_plain_scores(scores: Scores, console: Console) -> None:
+    """Print the scores of each model that are single numbers, a row a model."""
+    from tidegate.report.markup import number
+    from tidegate.report.words import short_name
+
+    models = list(scores.values())
+    metrics = [name for name, value in models[0].items() if value is None or isinstance(value, int | float)]
+    rows = [["", *metrics]]
+    rows += [[short_name(model), *(number(values.get(name)) for name in metrics)] for model, values in scores.items()]
+    console.table(rows)
 
 
 def plain_level(level: float) -> float | int:
