@@ -134,7 +134,7 @@ class Estimator(abc.ABC):
             raise ModelFileError(f"{name!r} holds a {file.info.kind!r}, not a {cls.kind!r}; load it as what it is")
         try:
             params = {
-                key: _described(value, cls.specs[key]) if key in cls.specs else _without_lists(value)
+                key: _without_lists(value) if cls._is_plain(key, value) else _described(value, cls.specs[key])
                 for key, value in file.info.params.items()
             }
             estimator = cls(**{**params, "device": device})
@@ -142,6 +142,13 @@ class Estimator(abc.ABC):
         except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
             raise ModelFileError(f"{name!r} does not describe a usable {cls.kind}: {error}") from error
         return estimator
+
+    @classmethod
+    def _is_plain(cls, key: str, value: Any) -> bool:
+        """Say whether a parameter is no spec, or one that may be left out, and is."""
+        if key not in cls.specs:
+            return True
+        return value is None and inspect.signature(cls.__init__).parameters[key].default is None
 
     def _require_fitted(self, action: str) -> None:
         if not self._is_fitted():
@@ -168,7 +175,7 @@ def _described(value: Any, types: type | tuple[type, ...]) -> Any:
     """Build the spec or the tuple of specs that a file describes; names and numbers are the constructor's to judge."""
     if isinstance(value, list):
         return tuple(_described(item, types) for item in value)
-    if isinstance(value, str | int):
+    if isinstance(value, str | int | float):
         return value
     if isinstance(types, type):
         return from_dict(types, value)

@@ -1,0 +1,124 @@
+"""From a table to a trained network and its judges."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from tidegate._core.seeds import derive_seed, seeded
+from tidegate.anomaly.judge import Judge
+from tidegate.anomaly.network import Design, Detection, DetectionObjective
+from tidegate.anomaly.scorer import Scorer
+from tidegate.data import Batches, IntArray, SeriesTable, Windows
+from tidegate.errors import ShortSeriesError
+from tidegate.specs import Training
+from tidegate.specs.detection import Likelihood
+from tidegate.specs.thresholds import Threshold
+from tidegate.training import Callback, History, fit
+
+__all__ = ["Fitted", "build", "fit_detector", "train"]
+
+_MOST_STEPS = 600  # by default; few windows get fewer
+_LEAST_STEPS = 100
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Fitted:
+    """What a fit gives."""
+
+    network: Detection  # in evaluation mode
+    batch: Judge  # of errors from all windows
+    causal: Judge  # of errors from windows that end at a row or before
+    history: History
+
+
+def fit_detector(
+    design: Design,
+    table: SeriesTable,
+    *,
+    training: Training,
+    likelihood: Likelihood | None,
+    threshold: Threshold,
+    seed: int,
+    device: torch.device,
+    callbacks: Sequence[Callback] = (),
+) -> Fitted:
+    """Build, train, and learn from the errors of the training rows.
+
+    Raises
+    ------
+    ShortSeriesError
+        If there is no window to train on.
+    DataError
+        If there are too few scores for the threshold.
+    TrainingError
+        If the loss becomes NaN or infinite.
+    """
+    network = build(design, table, seed, device)
+    history = train(network, table, training, seed=seed, callbacks=callbacks)
+    scorer = Scorer(network.eval())
+    errors = [scorer.errors(table, index, index) for index in range(len(table))]
+    judges = []
+    for kind in ([each.batch for each in errors], [each.causal for each in errors]):
+        judge = Judge(likelihood, threshold, design.targets)
+        judge.fit(kind)
+        judges.append(judge)
+    return Fitted(network=network, batch=judges[0], causal=judges[1], history=history)
+
+
+def build(design: Design, table: SeriesTable, seed: int, device: torch.device) -> Detection:
+    """Build the module with weights drawn from ``seed``; the units of each series are measured on the table."""
+    with seeded(derive_seed(seed, "weights")):
+        network = Detection(design)
+    network.series_scaling.fit(table.values, table.offsets)
+    return network.to(device)
+
+
+def train(
+    network: Detection, table: SeriesTable, training: Training, *, seed: int, callbacks: Sequence[Callback] = ()
+) -> History:
+    """Train on all windows but the last of each series, which stop the training early, as ``validation`` has it."""
+    windows, held = _windows(table, network.design, training.validation)
+    if training.epochs is None and training.max_steps is None:
+        training = dataclasses.replace(training, max_steps=min(_MOST_STEPS, _LEAST_STEPS + len(windows)))
+    batches = Batches(windows, training.batch_size, shuffle=True, seed=derive_seed(seed, "batches"))
+    validation = None if held is None else Batches(held, max(training.batch_size, 256))
+    with seeded(derive_seed(seed, "training")):
+        return fit(
+            network, batches, DetectionObjective(), training=training, validation=validation, callbacks=callbacks
+        )
+
+
+def _windows(table: SeriesTable, design: Design, share: float) -> tuple[Windows, Windows | None]:
+    """Part the windows by their ends: the last ``share`` of each series' rows stop, those before them train."""
+    ahead = design.steps if design.first else 0
+    whole = design.context + ahead
+    held = np.round(share * table.lengths).astype(np.int64)
+    cut = table.lengths - held
+    apart = bool(share) and bool((cut >= whole).any()) and bool(held.any())
+    stops = np.where(cut >= whole, cut, 0) if apart else table.lengths
+    train = _between(table, design.context, ahead, np.zeros_like(stops), stops)
+    if not len(train):
+        raise ShortSeriesError(
+            f"no series has a window of {whole} rows with observed values; give longer series, or a shorter context"
+        )
+    if not apart:
+        return train, None
+    validation = _between(table, design.context, ahead, stops, table.lengths)
+    return train, validation if len(validation) else None
+
+
+def _between(table: SeriesTable, context: int, ahead: int, starts: IntArray, stops: IntArray) -> Windows:
+    """Give the windows, with what follows them, whose last row lies in ``starts … stops − 1`` of their series."""
+    first = np.maximum(starts - ahead + 1, context)  # ends of the contexts, counted from the series' first row
+    counts = np.maximum(0, stops - ahead - first + 1)
+    series = np.repeat(np.arange(len(table)), counts)
+    rank = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+    ends = table.offsets[:-1][series] + first[series] + rank
+    seen = np.concatenate([[0], np.cumsum(table.observed.any(axis=1))])
+    judged = (ends, ends + ahead) if ahead else (ends - context, ends)
+    useful = (seen[ends] > seen[ends - context]) & (seen[judged[1]] > seen[judged[0]])
+    return Windows(table=table, context=context, horizon=ahead, series=series[useful], ends=ends[useful])
