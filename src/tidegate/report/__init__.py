@@ -1,5 +1,7 @@
 """Reports: one self-contained HTML file about what an estimator found."""
 
+from tidegate.report.classification import ClassificationReport
+from tidegate.report.examples import Example
 from tidegate.report.forecast import ForecastReport
 
-__all__ = ["ForecastReport"]
+__all__ = ["ClassificationReport", "Example", "ForecastReport"]

@@ -45,7 +45,9 @@ INTERVAL_METRICS: dict[str, str] = {
     "CRPS": "Continuous ranked probability score, of the whole predictive distribution, in the units of the data; for "
     "a point forecast it would be the mean absolute error. Lower is better.",
 }
-_HIGHER_IS_BETTER = frozenset({"R2"})
+_HIGHER_IS_BETTER = frozenset(
+    {"R2", "accuracy", "balanced accuracy", "precision", "recall", "F1", "micro F1", "macro F1", "ROC AUC"}
+)
 _NAMES = {
     OWN: "Tidegate",
     "naive": "Naive (last value)",
@@ -55,6 +57,7 @@ _NAMES = {
     "auto_ets": "AutoETS (exponential smoothing)",
     "auto_arima": "AutoARIMA (autoregression and moving average)",
     "theta": "Theta (line and smoothing, season adjusted)",
+    "majority": "Majority class",
 }
 _FREQUENCIES = {
     "s": "every second",
