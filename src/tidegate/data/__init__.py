@@ -12,10 +12,19 @@ from tidegate.data.future import Future, future_known, read_future, read_future_
 from tidegate.data.labels import Labels, MultiLabels, balanced_weights
 from tidegate.data.ragged import Ragged, RaggedExamples, RaggedSource
 from tidegate.data.seasonality import detect_season, seasons
+from tidegate.data.sequences import (
+    LabelledSeries,
+    SeriesLike,
+    labelled_csv,
+    labelled_frame,
+    labelled_table,
+    series_of,
+)
 from tidegate.data.splits import Split, split_bounds
 from tidegate.data.strata import stratified_folds, stratified_holdout
 from tidegate.data.strings import pack_strings, unpack_strings
 from tidegate.data.table import SeriesTable, Vocabulary, future_times
+from tidegate.data.tsfile import read_ts
 from tidegate.data.windows import Windows
 
 __all__ = [
@@ -26,11 +35,13 @@ __all__ = [
     "ContinuousBatches",
     "Future",
     "IntArray",
+    "LabelledSeries",
     "Labels",
     "MultiLabels",
     "Ragged",
     "RaggedExamples",
     "RaggedSource",
+    "SeriesLike",
     "SeriesTable",
     "Source",
     "Split",
@@ -45,13 +56,18 @@ __all__ = [
     "future_known",
     "future_times",
     "in_length_order",
+    "labelled_csv",
+    "labelled_frame",
+    "labelled_table",
     "new_starts",
     "pack_strings",
     "read_csv",
     "read_frame",
     "read_future",
     "read_future_csv",
+    "read_ts",
     "seasons",
+    "series_of",
     "sliding_windows",
     "split_bounds",
     "stratified_folds",
