@@ -5,6 +5,7 @@ from __future__ import annotations
 from tidegate.nn.attention import Attention
 from tidegate.nn.build import RecurrentStack, build_stack
 from tidegate.nn.convolution import Convolution
+from tidegate.nn.crf import CRF
 from tidegate.nn.dilated import Dilated
 from tidegate.nn.dilated_stack import DilatedStack, build_dilated
 from tidegate.nn.gru import GRU
@@ -17,6 +18,7 @@ from tidegate.nn.pooling import Pooling
 from tidegate.nn.self_attention import SelfAttention
 
 __all__ = [
+    "CRF",
     "GRU",
     "LSTM",
     "Attention",

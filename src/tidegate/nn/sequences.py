@@ -11,7 +11,7 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_
 from tidegate.errors import ShapeError
 from tidegate.kernels.autocast import autocast_dtype
 
-__all__ = ["Sequences", "check_states", "read"]
+__all__ = ["Sequences", "check_states", "read", "read_lengths"]
 
 
 class Sequences(NamedTuple):
@@ -112,7 +112,7 @@ def read(
     batch, steps = (shape[0], shape[1]) if batch_first else (shape[1], shape[0])
     if lengths is None:
         return Sequences(given, None, None, steps, batch, batch_first)
-    checked, shortest = _read_lengths(lengths, batch, steps)
+    checked, shortest = read_lengths(lengths, batch, steps)
     if checked is not None and not (checked.is_cpu and given.is_cpu):
         checked = checked.to(given.device)
     return Sequences(given, checked, shortest, steps, batch, batch_first)
@@ -170,8 +170,14 @@ def _check_values(values: Tensor, input_size: int, dtype: torch.dtype) -> None:
         )
 
 
-def _read_lengths(lengths: Tensor, batch: int, steps: int) -> tuple[Tensor | None, int | None]:
-    """Give the lengths and the least of them; None and None where every row is full."""
+def read_lengths(lengths: Tensor, batch: int, steps: int) -> tuple[Tensor | None, int | None]:
+    """Check lengths; give them and the least of them, None and None where every row is full.
+
+    Raises
+    ------
+    ShapeError
+        If they are not whole numbers [batch] from 0 to ``steps``.
+    """
     if not isinstance(lengths, Tensor) or lengths.is_floating_point() or lengths.dtype == torch.bool:
         kind = lengths.dtype if isinstance(lengths, Tensor) else type(lengths).__name__
         raise ShapeError(f"expected lengths as a tensor of whole numbers, [batch]; got {kind}")

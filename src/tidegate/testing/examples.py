@@ -20,6 +20,7 @@ from tidegate import specs
 from tidegate.estimator import Estimator
 from tidegate.forecast import Forecaster
 from tidegate.nn import (
+    CRF,
     GRU,
     LSTM,
     Attention,
@@ -133,6 +134,13 @@ def _ask_itself(layer: nn.Module, values: Tensor, lengths: Tensor | None) -> tup
     return output, weights.mT
 
 
+def _likelihood(layer: nn.Module, values: Tensor, lengths: Tensor | None) -> tuple[Tensor, ...]:
+    """Label by the best paths; give their log-likelihood, their scores and the marginals."""
+    assert isinstance(layer, CRF)
+    paths, scores = layer.decode(values, lengths=lengths)
+    return layer(values, paths, lengths=lengths), scores, layer.marginals(values, lengths=lengths)
+
+
 def _recurrent(cls: type[LSTM | GRU], **options: Any) -> LayerCase:
     def make() -> nn.Module:
         return cls(SIZE, 4, batch_first=True, **options)
@@ -185,6 +193,10 @@ def _pooled(**options: Any) -> LayerCase:
         return PooledNetwork(build_network(Recurrent(hidden_size=4), SIZE), Pooling(4, **options), 2, dropout=0.2)
 
     return LayerCase(make=make, size=SIZE)
+
+
+def _crf(**options: Any) -> LayerCase:
+    return LayerCase(make=lambda: CRF(SIZE, **options), size=SIZE, call=_likelihood)
 
 
 def _attention(**options: Any) -> LayerCase:
@@ -270,6 +282,13 @@ LAYERS: Mapping[type[nn.Module], Mapping[str, LayerCase]] = {
         "additive": _attention(score="additive"),
         "queried": LayerCase(
             make=lambda: Attention(SIZE, query_size=SIZE, score="additive", hidden_size=5), size=SIZE, call=_ask_itself
+        ),
+    },
+    CRF: {
+        "free": _crf(),
+        "restricted": _crf(
+            allowed_transitions=[[True, True, False], [True, True, True], [False, True, True]],
+            allowed_start=[True, True, False],
         ),
     },
     PooledNetwork: {kind: _pooled(kind=kind) for kind in POOLINGS},
