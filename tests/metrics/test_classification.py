@@ -133,9 +133,9 @@ def test_what_makes_no_sense_is_refused() -> None:
         str(caught.value)
         == "positive must be one of the 2 classes, counted from 0; got 2. Say how many there are with classes"
     )
-    with pytest.raises(DataError) as caught:
+    with pytest.raises(DataError) as caught_data:
         metrics.confusion_matrix([0, 3], [0, 1], classes=3)
-    assert str(caught.value) == "codes must lie below the number of classes, 3; got 3"
+    assert str(caught_data.value) == "codes must lie below the number of classes, 3; got 3"
     with pytest.raises(ShapeError) as caught_shape:
         metrics.balanced_accuracy([[0, 1]], [[0, 1]])
     assert str(caught_shape.value) == (

@@ -11,6 +11,13 @@ def test_headings_and_titles_are_escaped_and_linked() -> None:
     assert "<p>lead</p>" in html
 
 
+def test_a_section_without_content_is_left_out_with_its_link() -> None:
+    html = page("t", "", [Section("one", "One", ""), Section("two", "Two", "<p>text</p>")], {}, first=0)
+    assert 'id="one"' not in html
+    assert '#one"' not in html
+    assert '<a href="#two">Two</a>' in html
+
+
 def test_the_library_is_inert_until_it_is_started_and_in_ascii() -> None:
     html = page("t", "", [], {}, first=0)
     library = html.split('<script type="text/plain" id="library">')[1].split("</script>")[0]

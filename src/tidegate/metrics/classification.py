@@ -166,19 +166,17 @@ def precision_recall_f1(
             "there are with classes"
         )
     if average == "micro":
-        hits, named, total = (np.asarray(part.sum()) for part in (hits, named, support))
-        scores = _ratios(hits, named, total)
-        return PrecisionRecallF1(*(value[()] if total or named else np.nan for value in scores), total[()])
-    scores = [np.where(counted, part, np.nan) for part in _ratios(hits, named, support)]
+        hits, named, support = (part.sum(keepdims=True) for part in (hits, named, support))
+        counted = named + support > 0
+    precision, recall, f1 = (np.where(counted, part, np.nan) for part in _ratios(hits, named, support))
     if average is None:
-        return PrecisionRecallF1(*scores, support)
+        return PrecisionRecallF1(precision, recall, f1, support)
     if average == "binary":
-        return PrecisionRecallF1(*(part[positive] for part in scores), support[positive])
+        return PrecisionRecallF1(precision[positive], recall[positive], f1[positive], support[positive])
     weight = np.where(counted, support if average == "weighted" else 1, 0)
     if not weight.any():  # nothing occurred: NaN where no class counts, else 0 as every class has it
         weight = counted.astype(np.int64)
-    total = weight.sum()
-    means = [float(np.nan_to_num(part) @ weight / total) if total else float("nan") for part in scores]
+    means = _mean(precision, weight), _mean(recall, weight), _mean(f1, weight)
     return PrecisionRecallF1(*means, int(support.sum()))
 
 
@@ -233,6 +231,11 @@ def _ratios(hits: np.ndarray, named: np.ndarray, support: np.ndarray) -> list[np
         share / np.maximum(of, 1)  # where `of` is 0 so is `share`
         for share, of in ((hits, named), (hits, support), (2 * hits, named + support))
     ]
+
+
+def _mean(scores: np.ndarray, weight: np.ndarray) -> float:
+    total = weight.sum()
+    return float(np.nan_to_num(scores) @ weight / total) if total else float("nan")
 
 
 def _class_count(y: np.ndarray, p: np.ndarray, classes: int | None) -> int:

@@ -10,11 +10,11 @@ from typing import Any
 from tidegate._core.files import write_text
 from tidegate.report import charts, tables
 from tidegate.report.class_words import DECISIONS, PROBABILITIES, class_verdict, shown_scores
+from tidegate.report.closing import closing_sections
 from tidegate.report.confusion import confusion
 from tidegate.report.examples import Example, drawn_examples, shown_examples
 from tidegate.report.markup import number, text, whole
 from tidegate.report.page import Section, chart, page
-from tidegate.report.training import training_section
 from tidegate.report.words import OWN
 
 __all__ = ["ClassificationReport"]
@@ -81,17 +81,14 @@ class ClassificationReport:
         return f'<p class="lead">{text(class_verdict(self.scores))}</p>{tables.facts({**facts, **self.facts})}'
 
     def _sections(self) -> list[Section]:
-        sections = [
+        return [
             Section("scores", "Scores beside the baselines", self._scores_section()),
             Section("classes", "Class by class", self._classes_section()),
             Section("confusion", "What was taken for what", self._confusion_section()),
             Section("reliability", "How sure, and how often right", self._reliability_section()),
             Section("examples", "Examples", self._examples_section()),
-            Section("training", "Training", training_section(self.losses, of="examples")),
-            Section("data", "What was noticed in the data", tables.notes_list(self.notes, nothing=_NOTHING)),
-            Section("settings", "Settings", tables.settings_tables(self.settings)),
+            *closing_sections(self.losses, self.notes, self.settings, of="examples", nothing=_NOTHING),
         ]
-        return [section for section in sections if section.content]
 
     def _scores_section(self) -> str:
         shown = shown_scores(self.scores)

@@ -14,10 +14,10 @@ import numpy as np
 from tidegate._core.files import write_text
 from tidegate.report import accuracy, charts, drawings, tables
 from tidegate.report.choice import Shown
+from tidegate.report.closing import closing_sections
 from tidegate.report.markup import number, text, whole
 from tidegate.report.material import Material
 from tidegate.report.page import Section, chart, page
-from tidegate.report.training import training_section
 from tidegate.report.words import INTERVAL_METRICS, METRICS, OWN, frequency_name, short_name, verdict
 
 if TYPE_CHECKING:
@@ -94,18 +94,15 @@ class ForecastReport:
         return f'<p class="lead">{text(verdict(self.backtest.scores))}</p>{tables.facts(facts)}'
 
     def _sections(self) -> list[Section]:
-        sections = [
+        return [
             Section("forecast", "History and forecast", self._forecast_section()),
             Section("scores", "Scores beside the baselines", self._scores_section()),
             Section("calibration", "Intervals against the truth", self._calibration_section()),
             Section("backtest", "Forecasts against the truth", self._backtest_section()),
             Section("errors", "Errors", self._errors_section()),
             Section("series", "Best and worst series", self._series_section()),
-            Section("training", "Training", training_section(self.losses)),
-            Section("data", "What was noticed in the data", tables.notes_list(self.notes, nothing=_NOTHING)),
-            Section("settings", "Settings", tables.settings_tables(self.settings)),
+            *closing_sections(self.losses, self.notes, self.settings, of="rows", nothing=_NOTHING),
         ]
-        return [section for section in sections if section.content]
 
     def _forecast_section(self) -> str:
         bands = " Shaded: intervals, which are to hold as many of the values as their levels say." if self.bands else ""

@@ -47,15 +47,16 @@ def page(title: str, lead: str, sections: Sequence[Section], charts: Mapping[str
     lead
         What stands before the first section, as HTML.
     sections
-        In order; a list of links to them stands under ``lead``.
+        In order; a list of links to them stands under ``lead``. Those without content are left out.
     charts
         The plotly specification of each chart by the name under which `chart` placed it.
     first
         The view that charts with several views show first.
     """
-    links = "".join(f'<li><a href="#{part.anchor}">{text(part.heading)}</a></li>' for part in sections)
+    filled = [part for part in sections if part.content]
+    links = "".join(f'<li><a href="#{part.anchor}">{text(part.heading)}</a></li>' for part in filled)
     body = "".join(
-        f'<section id="{part.anchor}"><h2>{text(part.heading)}</h2>{part.content}</section>\n' for part in sections
+        f'<section id="{part.anchor}"><h2>{text(part.heading)}</h2>{part.content}</section>\n' for part in filled
     )
     return f"""<!doctype html>
 <html lang="en">
