@@ -12,7 +12,7 @@ import torch
 from tidegate._core.devices import resolve_device
 from tidegate._core.seeds import derive_seed
 from tidegate.classify.defaults import NETWORK, TRAINING
-from tidegate.classify.examples import said_of, weights_of
+from tidegate.classify.examples import columns_of, said_of, weights_of
 from tidegate.classify.fitted import FittedSeries, fit_series
 from tidegate.classify.recipe import Recipe
 from tidegate.data.labels import Label, Labels, balanced_weights
@@ -24,7 +24,7 @@ from tidegate.estimator import Estimator, register
 from tidegate.metrics.class_scores import classification_scores
 from tidegate.metrics.classification import accuracy
 from tidegate.nn.temperature import fit_temperature
-from tidegate.specs import Training, checks
+from tidegate.specs import Columns, Training, checks
 from tidegate.specs.augmentation import Augmentation
 from tidegate.specs.parts import PARTS, Network
 
@@ -74,6 +74,8 @@ class SequenceClassifier(Estimator):
         The classes, sorted, ``[class]``.
     temperature_
         What logits are divided by; 1 without calibration.
+    columns_
+        Of the table that was trained on, the label as its static column; ``None`` where it was none.
     history_
         The curve of the training, of the first member.
 
@@ -182,6 +184,7 @@ class SequenceClassifier(Estimator):
             outputs=len(labels),
             loss="cross_entropy",
             strata=codes[rows],
+            columns=columns_of(X),
             device=device,
             metrics=("accuracy",),
             callbacks=callbacks,
@@ -253,6 +256,11 @@ class SequenceClassifier(Estimator):
     def history_(self) -> History:
         """The curve of the training."""
         return self.fitted_.history
+
+    @property
+    def columns_(self) -> Columns | None:
+        """The columns of the table that was trained on."""
+        return self.fitted_.columns
 
     @property
     def classes_(self) -> npt.NDArray[Any]:

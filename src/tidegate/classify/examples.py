@@ -10,8 +10,9 @@ import numpy.typing as npt
 from tidegate.data.ragged import Ragged
 from tidegate.data.sequences import LabelledSeries, SeriesLike, series_of
 from tidegate.errors import DataError, ShapeError
+from tidegate.specs import Columns
 
-__all__ = ["numbers_of", "require_channels", "said_of", "weights_of"]
+__all__ = ["columns_of", "numbers_of", "require_channels", "said_of", "weights_of"]
 
 
 def said_of(X: SeriesLike, y: npt.ArrayLike | None, *, channels: int | None = None) -> tuple[Ragged, npt.NDArray[Any]]:
@@ -34,6 +35,11 @@ def said_of(X: SeriesLike, y: npt.ArrayLike | None, *, channels: int | None = No
     if len(given) != len(sequences):
         raise ShapeError(f"expected one label a series: {len(sequences)} series; got {len(given)} label(s)")
     return sequences, given
+
+
+def columns_of(X: SeriesLike) -> Columns | None:
+    """Give the columns of the table that series come from, if they come from one."""
+    return X.columns if isinstance(X, LabelledSeries) else None
 
 
 def numbers_of(given: npt.NDArray[Any]) -> npt.NDArray[np.float64]:

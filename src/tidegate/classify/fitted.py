@@ -19,7 +19,7 @@ from tidegate.data.batches import IntArray
 from tidegate.data.ragged import Ragged, RaggedExamples
 from tidegate.data.strata import stratified_holdout
 from tidegate.estimator.restoring import layers_of, restored_history, restored_module
-from tidegate.specs import Training
+from tidegate.specs import Columns, Training, from_dict, to_dict
 from tidegate.training import Callback, History
 from tidegate.training.members import member_outputs, train_members
 
@@ -41,11 +41,14 @@ class FittedSeries:
         The members, in evaluation mode.
     history
         The curve of the first one's training.
+    columns
+        Of the table that was trained on, if it was one.
     """
 
     design: Design
     networks: nn.ModuleList
     history: History
+    columns: Columns | None = None
 
     def outputs(self, sequences: Ragged) -> npt.NDArray[np.float32]:
         """Ask every member about every series: ``[member, series, output]``."""
@@ -58,6 +61,7 @@ class FittedSeries:
             "channels": design.channels,
             "outputs": design.outputs,
             "missing": design.missing,
+            "columns": None if self.columns is None else to_dict(self.columns),
             "history": self.history.to_dict(),
         }
 
@@ -78,7 +82,13 @@ class FittedSeries:
             layers=recipe.members * layers_of(recipe.network),
             device=device,
         )
-        return cls(design=design, networks=networks, history=restored_history(learned["history"]))
+        columns = learned["columns"]
+        return cls(
+            design=design,
+            networks=networks,
+            history=restored_history(learned["history"]),
+            columns=None if columns is None else from_dict(Columns, columns),
+        )
 
 
 def fit_series(
@@ -88,6 +98,7 @@ def fit_series(
     outputs: int,
     loss: str,
     strata: IntArray,
+    columns: Columns | None,
     device: torch.device,
     metrics: Sequence[str] = (),
     callbacks: Sequence[Callback] = (),
@@ -106,6 +117,8 @@ def fit_series(
         As `SeriesObjective` and `fit` take them.
     strata
         The class of each example; each gives its share to the validation.
+    columns
+        Of the table that the series come from.
     device, callbacks
         Of the training.
 
@@ -144,7 +157,7 @@ def fit_series(
         metrics=metrics,
         callbacks=lambda: callbacks,
     )
-    return FittedSeries(design=design, networks=networks, history=history)
+    return FittedSeries(design=design, networks=networks, history=history, columns=columns)
 
 
 def _with_steps(training: Training, examples: int) -> Training:

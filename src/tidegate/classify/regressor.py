@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from tidegate._core.devices import resolve_device
 from tidegate.classify.defaults import NETWORK, TRAINING
-from tidegate.classify.examples import numbers_of, said_of, weights_of
+from tidegate.classify.examples import columns_of, numbers_of, said_of, weights_of
 from tidegate.classify.fitted import FittedSeries, fit_series
 from tidegate.classify.recipe import Recipe
 from tidegate.data.ragged import Ragged, RaggedExamples
@@ -19,7 +19,7 @@ from tidegate.data.sequences import SeriesLike, series_of
 from tidegate.errors import DataError, ModelFileError
 from tidegate.estimator import Estimator, register
 from tidegate.metrics.regression import mae, r2, rmse
-from tidegate.specs import Training, checks
+from tidegate.specs import Columns, Training, checks
 from tidegate.specs.augmentation import Augmentation
 from tidegate.specs.parts import PARTS, Network
 
@@ -43,6 +43,8 @@ class SequenceRegressor(Estimator):
 
     Attributes
     ----------
+    columns_
+        Of the table that was trained on, the numbers as its static column; ``None`` where it was none.
     history_
         The curve of the training, of the first member.
 
@@ -138,6 +140,7 @@ class SequenceRegressor(Estimator):
             outputs=1,
             loss=self.loss,
             strata=np.zeros(len(numbers), np.int64),
+            columns=columns_of(X),
             device=device,
             callbacks=callbacks,
         )
@@ -183,6 +186,11 @@ class SequenceRegressor(Estimator):
     def history_(self) -> History:
         """The curve of the training."""
         return self.fitted_.history
+
+    @property
+    def columns_(self) -> Columns | None:
+        """The columns of the table that was trained on."""
+        return self.fitted_.columns
 
     @property
     def _recipe(self) -> Recipe:

@@ -42,7 +42,10 @@ class LabelledSeries:
     ids
         The name of each series, ``[series]``.
     numbers
-        Whether the labels are numbers to be regressed, as ``@targetLabel`` of a ``.ts`` file says.
+        Whether the labels are numbers to be regressed: ``@targetLabel`` of a ``.ts`` file says so; in a table they are
+        if one of them is not whole.
+    columns
+        Of the table that they come from, the label as its ``static`` column.
 
     Raises
     ------
@@ -55,6 +58,7 @@ class LabelledSeries:
     channels: tuple[str, ...]
     ids: npt.NDArray[Any]
     numbers: bool = False
+    columns: Columns | None = None
 
     def __post_init__(self) -> None:
         for what, array in (("label", self.labels), ("id", self.ids)):
@@ -178,6 +182,8 @@ def labelled_table(table: SeriesTable, label: str | None) -> LabelledSeries:
         labels=labels,
         channels=table.columns.targets,
         ids=table.ids,
+        numbers=labels is not None and labels.dtype.kind == "f" and bool((labels % 1 != 0).any()),
+        columns=table.columns,
     )
 
 
