@@ -18,9 +18,9 @@ from tidegate.specs.parts import Network
 from tidegate.training import Outcome
 from tidegate.training.losses import reduce_loss, resolve_loss
 
-__all__ = ["Design", "Detection", "DetectionObjective", "Forecasting", "Reconstruction", "check_scaling"]
+__all__ = ["FURTHEST", "Design", "Detection", "DetectionObjective", "Forecasting", "Reconstruction", "check_scaling"]
 
-_FURTHEST = 20.0  # of what a network reads, in scaled units; a larger value would drown all others
+FURTHEST = 20.0  # of what a network reads, in scaled units; a larger value would drown all others
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -141,23 +141,22 @@ class Detection(nn.Module):
         values, observed = self.units(batch)
         scaled, scale = self._inside(values, observed)
         made = torch.stack([member(_features(scaled, observed, self._dtype)) for member in self.members]).mean(0)
-        return scale.decode(made + self._origin(scaled, observed))
+        return scale.decode(self._measured(made, scaled, observed))
 
-    def newest(self, batch: Batch[Tensor]) -> tuple[Tensor, Tensor]:
-        """Give what a stream needs: the last step in units of its series, and what is made of it or after it.
+    def newest(self, values: Tensor, observed: Tensor) -> Tensor:
+        """Give what a stream needs of windows, in units of their series: [batch, time, target], 0 where missing.
 
         Returns
         -------
-        last, made
-            ``[batch, target]``, 0 where missing; ``[batch, 1, target]`` for the last step of an autoencoder,
-            ``[batch, horizon, target]`` for the steps after it by prediction.
+        Tensor
+            ``[batch, 1, target]`` for the last step of an autoencoder's window, ``[batch, horizon, target]`` for the
+            steps after it by prediction; in the same units.
         """
-        values, observed = self.units(batch)
         scaled, scale = self._inside(values, observed)
         features = _features(scaled, observed, self._dtype)
-        parts = [member.newest(features) for member in self._networks]
+        parts = [member.newest(features) for member in self.networks]
         made = parts[0] if len(parts) == 1 else torch.stack(parts).mean(0)
-        return values[:, -1], scale.decode(made + self._origin(scaled, observed))
+        return scale.decode(self._measured(made, scaled, observed))
 
     def units(self, batch: Batch[Tensor]) -> tuple[Tensor, Tensor]:
         """Give the windows in units of their series, [batch, time, target] with 0 where missing, and their mask."""
@@ -169,9 +168,8 @@ class Detection(nn.Module):
         """Give what each member makes, what it should be, and the mask of that, scaled by the window."""
         values, observed = self.units(batch)
         scaled, scale = self._inside(values, observed)
-        origin = self._origin(scaled, observed)
         features = _features(scaled, observed, self._dtype)
-        made = [member(features) + origin.to(features.dtype) for member in self.members]
+        made = [self._measured(member(features), scaled, observed) for member in self.members]
         if isinstance(self.design.method, Autoencoder):
             return made, scaled, observed
         if batch.target is None or batch.target_observed is None or batch.series is None:
@@ -180,7 +178,8 @@ class Detection(nn.Module):
         return made, scale.encode(target, batch.target_observed), batch.target_observed
 
     @property
-    def _networks(self) -> list[Reconstruction | Forecasting]:
+    def networks(self) -> list[Reconstruction | Forecasting]:
+        """The members, typed."""
         return [member for member in self.members if isinstance(member, Reconstruction | Forecasting)]
 
     @property
@@ -191,10 +190,11 @@ class Detection(nn.Module):
         scale: WindowScale = self.window_scaling(values, observed)
         return scale.encode(values, observed), scale
 
-    def _origin(self, scaled: Tensor, observed: Tensor) -> Tensor:
-        if isinstance(self.design.method, Autoencoder):  # it has the window's values from the bottleneck alone
-            return scaled.new_zeros(1, 1, 1)
-        return self.window_scaling.origin(scaled, observed, self.design.steps)
+    def _measured(self, made: Tensor, scaled: Tensor, observed: Tensor) -> Tensor:
+        """Add what outputs are measured from; an autoencoder has the window from its bottleneck alone."""
+        if isinstance(self.design.method, Autoencoder):
+            return made
+        return made + self.window_scaling.origin(scaled, observed, self.design.steps).to(made.dtype)
 
 
 class DetectionObjective:
@@ -228,7 +228,7 @@ def _network(design: Design) -> Reconstruction | Forecasting:
 
 
 def _features(scaled: Tensor, observed: Tensor, dtype: torch.dtype) -> Tensor:
-    return torch.cat([scaled.clamp(-_FURTHEST, _FURTHEST), observed.to(scaled.dtype)], dim=-1).to(dtype)
+    return torch.cat([scaled.clamp(-FURTHEST, FURTHEST), observed.to(scaled.dtype)], dim=-1).to(dtype)
 
 
 def _summary(output: Tensor, *, bidirectional: bool) -> Tensor:

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch import Tensor
 
 from tidegate.anomaly.covering import FloatArray, median_of_observed
 from tidegate.anomaly.judge import Judge, combined, shares_of
 from tidegate.anomaly.network import Detection
-from tidegate.data import Batch
+from tidegate.anomaly.quick import one_window
 from tidegate.errors import DataError, ShapeError
 from tidegate.kernels.packing import packed_context
 from tidegate.specs.detection import Prediction
-from tidegate.training.feed import to_batch
 
 __all__ = ["DetectorStream"]
 
@@ -49,9 +46,9 @@ class DetectorStream:
         self._pending: FloatArray | None = None
         if isinstance(design.method, Prediction):  # [made so many values ago, of which step, target]
             self._pending = np.full((design.steps, design.steps, design.targets), np.nan)
-        self._device = next(network.parameters()).device
-        self._series = torch.tensor([code], device=self._device)
+        self._units = network.series_scaling.one_by_one(code)
         self._least = network.series_scaling.transform.least
+        self._ask = one_window(network)
         self._variables = packed_context(network)  # packed once, for the life of the stream
         self._errors = np.full((1, design.targets), np.nan)
         self._is_anomaly = False
@@ -91,9 +88,9 @@ class DetectorStream:
         ShapeError
             If there is another number of variables.
         """
-        row = self._row(value)
+        row = self._units(self._row(value))
         self._push(row)
-        self._errors = self._judged(np.isnan(row))
+        self._errors = self._judged(row)
         score = float(combined(self._errors, self._judge.scale)[0])
         for each in self._judge.filters:
             score = each.step(score)
@@ -108,12 +105,12 @@ class DetectorStream:
         rows = np.asarray(values)
         if rows.ndim not in (1, 2):
             raise ShapeError(f"expected values [time] or [time, channel]; got shape {list(rows.shape)}")
-        checked = [self._row(row) for row in rows]
+        checked = [self._units(self._row(row)) for row in rows]
         needed = self._context + (0 if self._pending is None else len(self._pending) - 1)
         for position, row in enumerate(checked):
             self._push(row)
             if self._pending is not None and position >= len(checked) - needed:
-                self._judged(np.isnan(row))
+                self._judged(row)
 
     def _row(self, value: float | npt.ArrayLike) -> FloatArray:
         try:
@@ -133,24 +130,18 @@ class DetectorStream:
         self._cursor = (self._cursor + 1) % self._context
         self._count = min(self._count + 1, self._context)
 
-    def _judged(self, missing: npt.NDArray[np.bool_]) -> FloatArray:
+    def _judged(self, row: FloatArray) -> FloatArray:
         """Give the errors of the latest value, ``[1, target]``."""
-        if self._pending is None and (self._count < self._context or missing.all()):
-            return np.full((1, self._targets), np.nan)
-        last, made = self._variables.run(self._ask)
-        truth = np.where(missing, np.nan, last)
         if self._pending is None:
-            return np.abs(truth - made)
+            if self._count < self._context or np.isnan(row).all():
+                return np.full((1, self._targets), np.nan)
+            return np.abs(row - self._made())
         steps = np.arange(len(self._pending))
-        errors = median_of_observed(np.abs(truth - self._pending[steps, steps])[np.newaxis])
+        errors = median_of_observed(np.abs(row - self._pending[steps, steps])[np.newaxis])
         self._pending[1:] = self._pending[:-1].copy()
-        self._pending[0] = made if self._count == self._context else np.nan
+        self._pending[0] = self._made() if self._count == self._context else np.nan
         return errors
 
-    def _ask(self) -> tuple[FloatArray, FloatArray]:
-        window = torch.from_numpy(self._buffer[self._cursor : self._cursor + self._context][np.newaxis].copy())
-        observed = ~window.isnan()
-        batch: Batch[Tensor] = Batch(values=window.nan_to_num(0.0), observed=observed, series=self._series)
-        with torch.inference_mode():
-            last, made = self._network.newest(batch if self._device.type == "cpu" else to_batch(batch, self._device))
-        return last[0].cpu().numpy(), made[0].cpu().numpy()
+    def _made(self) -> FloatArray:
+        window = self._buffer[self._cursor : self._cursor + self._context]
+        return self._variables.run(self._ask, window)
