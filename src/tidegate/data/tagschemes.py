@@ -13,6 +13,7 @@ Ratnaparkhi's (1998), which CoNLL-2000 took; IOBES is start/end notation (Uchimo
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
@@ -79,6 +80,7 @@ class Masks:
     end: BoolArray
 
 
+@functools.lru_cache(maxsize=4096)  # the same few tags again and again
 def split_tag(tag: str) -> tuple[str, str]:
     """Give letter and type of a tag.
 

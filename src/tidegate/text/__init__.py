@@ -1,0 +1,5 @@
+"""Text: sentences to spans."""
+
+from tidegate.text.tagger import Tagger
+
+__all__ = ["Tagger"]
