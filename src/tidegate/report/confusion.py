@@ -36,7 +36,7 @@ def level(share: float) -> int:
 def _matrix(counts: np.ndarray, names: Sequence[str]) -> str:
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     down = ' class="down"' if len(names) >= _SIDEWAYS or max(map(len, names)) > 12 else ""
-    head = "".join(f'<th scope="col"{down}><span>{text(name)}</span></th>' for name in names)
+    head = "".join(f'<th scope="col"{down} title="{text(name)}"><span>{text(name)}</span></th>' for name in names)
     rows = []
     for true, name in enumerate(names):
         cells = "".join(
