@@ -12,6 +12,7 @@ __all__ = ["fit_pareto", "log_likelihood", "upper_tail"]
 
 _GRID = 64  # places, on either side of 0, between which roots are looked for
 _HALVINGS = 40
+_EXPONENTIAL = 1e-9  # of a shape: nearer to 0 the formula loses all digits
 _NEAR = 1e-4  # of 0, where both factors meet and the exponential distribution speaks
 
 
@@ -49,7 +50,7 @@ def log_likelihood(excesses: FloatArray, gamma: float, sigma: float) -> float:
     """Give the log-likelihood of excesses ``[peak]``; −∞ where they lie beyond the end of the distribution."""
     if sigma <= 0:
         return -math.inf
-    if gamma == 0:
+    if abs(gamma) < _EXPONENTIAL:
         return float(-len(excesses) * math.log(sigma) - excesses.sum() / sigma)
     inside = 1 + gamma / sigma * excesses
     if (inside <= 0).any():
@@ -59,7 +60,7 @@ def log_likelihood(excesses: FloatArray, gamma: float, sigma: float) -> float:
 
 def upper_tail(gamma: float, sigma: float, ratio: float) -> float:
     """Give the excess that is exceeded with probability ``ratio`` of exceeding the level at all."""
-    if abs(gamma) < 1e-9:
+    if abs(gamma) < _EXPONENTIAL:
         return -sigma * math.log(ratio)
     return sigma / gamma * math.expm1(-gamma * math.log(ratio))
 

@@ -1,0 +1,90 @@
+import numpy as np
+import pytest
+
+from tidegate.anomaly.thresholds.pareto import fit_pareto, upper_tail
+from tidegate.anomaly.thresholds.spot import SpotThreshold
+from tidegate.errors import DataError
+from tidegate.specs import Spot
+
+GENERATOR = np.random.default_rng(7)
+TRAINING = GENERATOR.normal(size=5000)
+NEW = GENERATOR.normal(size=3000)
+
+
+def fitted(spec: Spot) -> SpotThreshold:
+    found = SpotThreshold(spec)
+    found.fit(TRAINING)
+    return found
+
+
+@pytest.mark.parametrize(("risk", "quantile"), [(1e-3, 3.090), (1e-4, 3.719)])
+def test_a_normal_score_exceeds_it_with_the_probability_asked_for(risk: float, quantile: float) -> None:
+    assert fitted(Spot(risk=risk)).threshold == pytest.approx(quantile, abs=0.15)
+
+
+def test_peaks_are_learnt_and_alarms_are_not() -> None:
+    found = fitted(Spot())
+    before = found.threshold
+    assert found.update(before + 1)
+    assert found.threshold == before
+    level = float(np.quantile(TRAINING, 0.98))
+    peaks = TRAINING[TRAINING > level] - level
+    assert not found.update(level + 0.5)
+    gamma, sigma = fit_pareto(np.append(peaks, 0.5))
+    expected = level + upper_tail(gamma, sigma, 1e-3 * 5001 / (len(peaks) + 1))
+    assert found.threshold == pytest.approx(expected)
+    lower = found.threshold
+    assert not found.update(0.0)
+    assert not found.update(np.nan)
+    assert found.threshold == lower  # until the next peak
+
+
+@pytest.mark.parametrize("depth", [0, 20])
+def test_walking_is_updating_one_by_one(depth: int) -> None:
+    found, other = fitted(Spot(depth=depth)), fitted(Spot(depth=depth))
+    thresholds, flags = found.walk(NEW)
+    for threshold, flag, score in zip(thresholds, flags, NEW.tolist(), strict=True):
+        assert other.threshold == threshold
+        assert other.update(score) == flag
+    assert 0 < flags.sum() < 15
+
+
+def test_with_a_depth_the_threshold_moves_with_the_scores() -> None:
+    found = fitted(Spot(depth=20))
+    drifting = NEW + np.arange(len(NEW)) / 100
+    thresholds, flags = found.walk(drifting)
+    assert flags.mean() < 0.02
+    assert thresholds[-1] - thresholds[0] == pytest.approx(30, abs=2)
+    assert fitted(Spot()).walk(drifting)[1].mean() > 0.5
+    assert found.threshold == pytest.approx(np.mean(drifting[~flags][-20:]) + found._above)
+
+
+def test_peaks_are_forgotten_so_that_memory_is_constant() -> None:
+    found = SpotThreshold(Spot(peaks=50))
+    found.fit(TRAINING)
+    found.walk(NEW)
+    assert len(found.state()["peaks"]) == 50
+    peak = found._level + 0.25
+    assert not found.update(peak)
+    assert found.state()["peaks"][-1] == pytest.approx(0.25)
+    assert len(found.state()["peaks"]) == 50
+
+
+@pytest.mark.parametrize("depth", [0, 20])
+def test_a_state_comes_back(depth: int) -> None:
+    found, again = fitted(Spot(depth=depth, peaks=60)), SpotThreshold(Spot(depth=depth, peaks=60))
+    found.walk(NEW[:1000])
+    again.load(found.state())
+    np.testing.assert_allclose(again.walk(NEW)[0], found.walk(NEW)[0])
+    with pytest.raises(ValueError, match="the state of the threshold does not belong to its options"):
+        SpotThreshold(Spot(depth=depth + 1)).load(found.state())
+
+
+def test_too_few_scores() -> None:
+    message = (
+        "SPOT needs 10 training scores above its level of 0.98 to tell the tail, and 100 scores have 2; "
+        "give more rows, a lower level, or another threshold"
+    )
+    with pytest.raises(DataError) as caught:
+        SpotThreshold(Spot()).fit(TRAINING[:100])
+    assert str(caught.value) == message
