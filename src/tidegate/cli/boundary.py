@@ -26,6 +26,8 @@ _OWN = (errors.StateError, errors.NotFittedError, errors.ShapeError, errors.Trai
 _FLAGS = {
     "Uncertainty(calibration=0.1)": "--calibration 0.1",
     "uncertainty=Uncertainty(head='quantiles')": "--head quantiles",
+    "TagSchemes(given=…)": "--scheme",
+    "TagSchemes(repair=True)": "--repair",
     "batch_size": "--batch-size",
     "calibration": "--calibration",
     "future=": "--future",

@@ -11,6 +11,7 @@ from tidegate.specs.sampling import Sampling
 from tidegate.specs.scaling import Scaling
 from tidegate.specs.smoothing import Smoothing
 from tidegate.specs.strategies import Direct, EncoderDecoder, Recursive, Segments
+from tidegate.specs.tagging import TagSchemes, WordFeatures
 from tidegate.specs.thresholds import Contamination, Dynamic, Quantile, Spot
 from tidegate.specs.training import Optimizer, Training
 from tidegate.specs.uncertainty import Uncertainty
@@ -39,8 +40,10 @@ __all__ = [
     "SelfAttention",
     "Smoothing",
     "Spot",
+    "TagSchemes",
     "Training",
     "Uncertainty",
+    "WordFeatures",
     "from_dict",
     "from_tagged",
     "to_dict",

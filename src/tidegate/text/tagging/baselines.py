@@ -65,10 +65,10 @@ class TypicalTags:
         self, given: ConllSentences, vocabulary: TagVocabulary, features: WordFeatures
     ) -> dict[str, list[list[str]]]:
         """Tag sentences: the name of a baseline to its tags."""
-        found = {"word": self.words[_words(given, vocabulary, features)]}
+        found = {"most frequent tag of the word": self.words[_words(given, vocabulary, features)]}
         if given.width:
             for place, column in enumerate(vocabulary.column_codes(given).T):
-                found[f"column {place + 2}"] = self.columns[place][column]
+                found[f"most frequent tag of column {place + 2}"] = self.columns[place][column]
         ends = np.cumsum([len(tokens) for tokens in given.tokens])[:-1]
         return {
             name: [[self.labels[code] for code in row.tolist()] for row in np.split(codes, ends)]

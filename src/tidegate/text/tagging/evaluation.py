@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from tidegate.data.conll import ConllSentences
 from tidegate.errors import DataError
@@ -22,8 +23,8 @@ class TaggingEvaluation:
     Parameters
     ----------
     scores
-        By conlleval's rules: of ``"tidegate"``, and of the baselines ``"word"`` and ``"column 2"``, …, the most
-        frequent tag of a word or of an entry in that column of the training data.
+        By conlleval's rules: of ``"tidegate"``, and of the baselines ``"most frequent tag of the word"`` and
+        ``"most frequent tag of column 2"``, …, as counted in the training data.
     confusion
         As `tidegate.metrics.spans.type_confusion` gives it, of the tagger.
     tags
@@ -38,6 +39,39 @@ class TaggingEvaluation:
     def f1(self) -> float:
         """Of the tagger, from 0 to 1."""
         return self.scores[OWN].f1
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give all scores in types that JSON knows; shares from 0 to 1.
+
+        ==============  ===============================================================================================
+        ``scores``      precision, recall, F1 and accuracy of each model
+        ``types``       of the tagger: precision, recall, F1 of each type, how many spans are true, predicted, found
+        ``confusion``   ``[true type, predicted type, how many]``; an empty type is no span of these tokens
+        ==============  ===============================================================================================
+        """
+        return {
+            "scores": {
+                model: {
+                    "precision": each.precision,
+                    "recall": each.recall,
+                    "F1": each.f1,
+                    "accuracy": each.accuracy,
+                }
+                for model, each in self.scores.items()
+            },
+            "types": {
+                name: {
+                    "precision": counts.precision,
+                    "recall": counts.recall,
+                    "F1": counts.f1,
+                    "true": counts.true,
+                    "predicted": counts.predicted,
+                    "found": counts.found,
+                }
+                for name, counts in self.scores[OWN].types.items()
+            },
+            "confusion": [[true, taken, count] for (true, taken), count in sorted(self.confusion.items())],
+        }
 
 
 def compare(

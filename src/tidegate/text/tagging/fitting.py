@@ -30,6 +30,7 @@ from tidegate.training.state import TrainingState
 
 __all__ = ["Fitted", "Recipe", "fit_tagger"]
 
+_EPOCHS = 30  # where neither epochs nor steps are asked for
 _FAMILIAR = 20_000  # words of an embeddings file, from its beginning, that join the vocabulary unseen
 
 
@@ -122,7 +123,7 @@ def fit_tagger(
         examples[0],
         TaggingObjective(table),
         validation=examples[1] if len(examples) > 1 else None,
-        training=recipe.training,
+        training=_with_length(recipe.training),
         members=recipe.members,
         seed=recipe.seed,
         device=device,
@@ -182,6 +183,12 @@ def _watchers(
     if training.patience is None:
         return (scored,)
     return scored, EarlyStopping("val_f1", patience=training.patience, restore_best_weights=True)
+
+
+def _with_length(training: Training) -> Training:
+    if training.epochs is None and training.max_steps is None:
+        return dataclasses.replace(training, epochs=_EPOCHS)
+    return training
 
 
 def _held_out(
