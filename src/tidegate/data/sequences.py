@@ -73,6 +73,11 @@ class LabelledSeries:
         """Return the number of series."""
         return len(self.sequences)
 
+    def take(self, indices: npt.NDArray[np.int64]) -> LabelledSeries:
+        """Give the series at ``indices``, in this order."""
+        labels = None if self.labels is None else self.labels[indices]
+        return dataclasses.replace(self, sequences=self.sequences.take(indices), labels=labels, ids=self.ids[indices])
+
 
 SeriesLike: TypeAlias = "LabelledSeries | Ragged | npt.ArrayLike | Sequence[npt.ArrayLike]"
 

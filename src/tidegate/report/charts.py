@@ -169,6 +169,26 @@ def calibration(
     return {"data": traces, "layout": layout}
 
 
+def agreement(actual: np.ndarray, predicted: np.ndarray) -> Spec:
+    """Draw what was said against what was true, a dot an example, and the line on which they agree."""
+    ends = figures(np.array([min(actual.min(), predicted.min()), max(actual.max(), predicted.max())]))
+    traces = [
+        _line("truth", "As it is") | {"x": ends, "y": ends, "mode": "lines", "hoverinfo": "skip"},
+        _line("model", "Predicted") | {"x": figures(actual), "y": figures(predicted), "mode": "markers"},
+    ]
+    return {"data": traces, "layout": _layout("true", "predicted")}
+
+
+def residuals(actual: np.ndarray, predicted: np.ndarray) -> Spec:
+    """Draw how far off each example was, against what was true."""
+    ends = figures(np.array([actual.min(), actual.max()]))
+    traces = [
+        _line("truth", "As it is") | {"x": ends, "y": [0, 0], "mode": "lines", "hoverinfo": "skip"},
+        _line("model", "Residual") | {"x": figures(actual), "y": figures(predicted - actual), "mode": "markers"},
+    ]
+    return {"data": traces, "layout": _layout("true", "predicted − true")}
+
+
 def moments(times: np.ndarray) -> list[Any]:
     """Give time stamps as plotly reads them: whole numbers, dates, or dates with the time of day."""
     if not np.issubdtype(times.dtype, np.datetime64):

@@ -58,6 +58,8 @@ _NAMES = {
     "auto_arima": "AutoARIMA (autoregression and moving average)",
     "theta": "Theta (line and smoothing, season adjusted)",
     "majority": "Majority class",
+    "mean": "Mean of training",
+    "nearest": "Nearest neighbour (Euclidean distance)",
 }
 _FREQUENCIES = {
     "s": "every second",
