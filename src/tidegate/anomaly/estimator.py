@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from tidegate._core.devices import resolve_device
 from tidegate.anomaly.covering import FloatArray
+from tidegate.anomaly.evaluation import evaluate_labels
 from tidegate.anomaly.fitting import fit_detector
 from tidegate.anomaly.frames import event_frame, verdict_frame
 from tidegate.anomaly.judge import Judge, Verdict, combined
@@ -93,6 +94,8 @@ class AnomalyDetector(Estimator):
         ``threshold_causal_``.
     columns_
         With the variables and the frequency that were found.
+    least_rows_
+        Rows that a series must have.
     history_
         The curve of the training.
     notes_
@@ -214,7 +217,7 @@ class AnomalyDetector(Estimator):
         device = resolve_device(self.device)
         table = read_data(data, self.columns)
         require_domain(table, self.scaling)
-        table, left_out = long_enough(table, self._rows, skip_short=skip_short)
+        table, left_out = long_enough(table, self.least_rows_, skip_short=skip_short)
         settled = Settled(columns=table.columns, ids=tuple(table.ids.tolist()), timed=not is_array(data))
         fitted = fit_detector(
             self._design(settled),
@@ -339,6 +342,40 @@ class AnomalyDetector(Estimator):
             raise DataError("no row can be judged; give more rows with values")
         return -float(np.nanmean(errors))
 
+    def evaluate(
+        self, data: IntoDataFrame | SeriesTable | npt.ArrayLike, labels: npt.ArrayLike, *, causal: bool = False
+    ) -> dict[str, dict[str, float]]:
+        """Score the detector by labels, beside random scores and the distance from the mean.
+
+        Parameters
+        ----------
+        data, causal
+            As for `decision_function`.
+        labels
+            ``[row]``, in the order of `decision_function`: 1 for an anomaly, 0 for none.
+
+        Returns
+        -------
+        dict
+            Of ``"tidegate"``, ``"random"`` and ``"deviation"`` each: ``VUS-PR``, ``VUS-ROC`` (a window wide),
+            ``AUC-PR``, ``AUC-ROC``, ``event precision``, ``event recall``, ``event F1`` and ``delay``.
+
+        Raises
+        ------
+        DataError
+            If there is not one label of 0 or 1 a row, or no series has both.
+        """
+        self._require_fitted("evaluate")
+        table = self._read_again(data, skip_short=False)
+        return evaluate_labels(
+            table,
+            self._verdicts(table, causal=causal),
+            labels,
+            least=self._judge(causal).least,
+            width=self.context,
+            seed=self.seed,
+        )
+
     def stream(self, series: Any = None) -> DetectorStream:
         """Begin a stream: values in, scores out, one by one, without look ahead.
 
@@ -386,7 +423,7 @@ class AnomalyDetector(Estimator):
         return float(self.labels_.mean())
 
     @property
-    def _rows(self) -> int:
+    def least_rows_(self) -> int:
         """Rows that a series must have: a window, and by prediction one more."""
         return self.context + (1 if isinstance(resolve_method(self.method), Prediction) else 0)
 
@@ -413,7 +450,7 @@ class AnomalyDetector(Estimator):
         table = read_data(data, columns)
         require_likeness(table, self.columns_, timed=self.settled_.timed and not is_array(data))
         require_domain(table, self.scaling)
-        return long_enough(table, self._rows, skip_short=skip_short)[0]
+        return long_enough(table, self.least_rows_, skip_short=skip_short)[0]
 
     def _errors(self, table: SeriesTable, causal: bool) -> list[FloatArray]:
         scorer, codes = Scorer(self.network_), self.settled_.codes(table).tolist()

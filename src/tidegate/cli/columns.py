@@ -14,7 +14,7 @@ from typer import Option
 
 from tidegate.specs import Columns
 
-__all__ = ["ColumnFlags", "choose_columns", "header_of"]
+__all__ = ["ColumnFlags", "Names", "choose_columns", "header_of"]
 
 Names: TypeAlias = list[str] | None
 

@@ -46,7 +46,24 @@ INTERVAL_METRICS: dict[str, str] = {
     "a point forecast it would be the mean absolute error. Lower is better.",
 }
 _HIGHER_IS_BETTER = frozenset(
-    {"R2", "accuracy", "balanced accuracy", "precision", "recall", "F1", "micro F1", "macro F1", "ROC AUC"}
+    {
+        "R2",
+        "accuracy",
+        "balanced accuracy",
+        "precision",
+        "recall",
+        "F1",
+        "micro F1",
+        "macro F1",
+        "ROC AUC",
+        "VUS-PR",
+        "VUS-ROC",
+        "AUC-PR",
+        "AUC-ROC",
+        "event precision",
+        "event recall",
+        "event F1",
+    }
 )
 _NAMES = {
     OWN: "Tidegate",
@@ -59,6 +76,8 @@ _NAMES = {
     "theta": "Theta (line and smoothing, season adjusted)",
     "majority": "Majority class",
     "mean": "Mean of training",
+    "random": "Random scores",
+    "deviation": "Deviation (distance from the mean)",
     "nearest": "Nearest neighbour (Euclidean distance)",
 }
 _FREQUENCIES = {
