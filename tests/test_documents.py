@@ -182,7 +182,7 @@ def keywords(function: Callable[..., object]) -> list[str]:
     return [parameter.name for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY]
 
 
-@pytest.mark.parametrize("command", ["forecast", "predict", "evaluate", "info", "demo", "bench"])
+@pytest.mark.parametrize("command", ["forecast", "detect", "predict", "evaluate", "info", "demo", "bench"])
 def test_every_command_line_option_is_documented(command: str) -> None:
     assert sorted(first_column("docs/cli.md", f"tidegate {command}")) == sorted(options_of(command))
 
@@ -190,6 +190,10 @@ def test_every_command_line_option_is_documented(command: str) -> None:
 def test_every_option_of_the_layers_is_documented() -> None:
     new = {*keywords(tg.nn.LSTM.__init__), *keywords(tg.nn.GRU.__init__)}
     assert sorted(first_column("docs/layers.md", "Options")) == sorted(new)
+
+
+def test_every_parameter_of_the_detector_is_documented() -> None:
+    assert sorted(first_column("docs/anomalies.md", "Parameters")) == sorted(keywords(tg.AnomalyDetector.__init__))
 
 
 def test_every_parameter_of_the_forecaster_is_documented() -> None:
@@ -209,6 +213,11 @@ def test_every_parameter_of_the_forecaster_is_documented() -> None:
         ("docs/strategies.md", "The strategy EncoderDecoder", tg.EncoderDecoder),
         ("docs/strategies.md", "The strategy Segments", tg.Segments),
         ("docs/strategies.md", "The strategy Smoothing", tg.Smoothing),
+        ("docs/anomalies.md", "The method Autoencoder", tg.Autoencoder),
+        ("docs/anomalies.md", "The method Prediction", tg.Prediction),
+        ("docs/anomalies.md", "The threshold Spot", tg.Spot),
+        ("docs/anomalies.md", "The threshold Dynamic", tg.Dynamic),
+        ("docs/anomalies.md", "Likelihood", tg.Likelihood),
         ("docs/model-file.md", "What was settled", Settled),
         ("docs/data.md", "Columns", tg.Columns),
         ("docs/layers.md", "Stacks", tg.Recurrent),

@@ -81,8 +81,11 @@ def signal_chart(
     parts = [("truth", "Observed"), ("model", "Found")]
     parts += [("baseline", "Labelled")] if labels is not None else []
     spec = charts.lines(parts, views, x=_axis(table))
-    for trace in spec["data"][1:]:  # every one is marked, however many
-        trace["marker"] = {name: part for name, part in trace["marker"].items() if name != "maxdisplayed"}
+    for place, trace in enumerate(spec["data"][1:], start=1):  # each is marked, however many, and none joined
+        trace["marker"] = {**trace["marker"], "size": 8}
+        del trace["marker"]["maxdisplayed"]
+        for view in spec["views"]:
+            view["data"][place]["mode"] = "markers"
     return spec
 
 
