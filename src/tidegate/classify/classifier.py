@@ -21,6 +21,7 @@ from tidegate.data.sequences import SeriesLike, series_of
 from tidegate.data.strata import stratified_holdout
 from tidegate.errors import ModelFileError
 from tidegate.estimator import Estimator, register
+from tidegate.estimator.tags import classifier_tags
 from tidegate.metrics.class_scores import classification_scores
 from tidegate.metrics.classification import accuracy
 from tidegate.nn.temperature import fit_temperature
@@ -292,6 +293,10 @@ class SequenceClassifier(Estimator):
 
     def _take(self, fitted: FittedSeries, labels: Labels, temperature: float) -> None:
         self.fitted_, self.labels_, self.temperature_ = fitted, labels, temperature
+
+    def __sklearn_tags__(self) -> Any:
+        """Tell scikit-learn what this is."""
+        return classifier_tags(allow_nan=True)
 
     def _is_fitted(self) -> bool:
         return hasattr(self, "fitted_")

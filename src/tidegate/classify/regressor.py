@@ -18,6 +18,7 @@ from tidegate.data.ragged import Ragged, RaggedExamples
 from tidegate.data.sequences import SeriesLike, series_of
 from tidegate.errors import DataError, ModelFileError
 from tidegate.estimator import Estimator, register
+from tidegate.estimator.tags import regressor_tags
 from tidegate.metrics.regression import mae, r2, rmse
 from tidegate.specs import Columns, Training, checks
 from tidegate.specs.augmentation import Augmentation
@@ -216,6 +217,10 @@ class SequenceRegressor(Estimator):
         outputs = self.fitted_.outputs(sequences).astype(np.float64)
         found: npt.NDArray[np.float64] = outputs.mean(axis=0)[:, 0] * self.scale_ + self.loc_
         return found
+
+    def __sklearn_tags__(self) -> Any:
+        """Tell scikit-learn what this is."""
+        return regressor_tags(allow_nan=True)
 
     def _is_fitted(self) -> bool:
         return hasattr(self, "fitted_")
