@@ -7,7 +7,7 @@ input, needs no example here: it is checked as soon as it is registered or expor
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,8 @@ from rich.console import Console
 from torch import Tensor, nn
 
 from tidegate import specs
+from tidegate.classify import SequenceClassifier, SequenceRegressor
+from tidegate.classify.defaults import NETWORK
 from tidegate.estimator import Estimator
 from tidegate.forecast import Forecaster
 from tidegate.nn import (
@@ -40,7 +42,7 @@ from tidegate.nn import (
 from tidegate.specs import Columns, Member, Recurrent, Training, Uncertainty
 from tidegate.specs.pooling import POOLINGS
 from tidegate.testing.layers import LayerCase
-from tidegate.testing.trials import TableTrial, Trial
+from tidegate.testing.trials import ExamplesTrial, TableTrial, Trial
 from tidegate.training import (
     BackupAndRestore,
     Callback,
@@ -91,6 +93,20 @@ def _named_series() -> Columns:
     return Columns(static=("unique_id",), fourier=1)
 
 
+def _of_series(kind: type[SequenceClassifier | SequenceRegressor], **options: Any) -> Estimator:
+    training = Training(max_steps=4, batch_size=8, learning_rate=1e-2, validation=0.0)
+    return kind(**{"network": Recurrent(hidden_size=4), "training": training, "device": "cpu", **options})
+
+
+def example_series(target: Sequence[Any], *, rows: int = 8) -> ExamplesTrial:
+    """Give series of two channels and unequal lengths, with a missing value each, to try an estimator on."""
+    rng = np.random.default_rng(0)
+    inputs = [rng.normal(index % 2, 1, size=(rows + index % 3, 2)) for index in range(len(target))]
+    for series in inputs:
+        series[3, 1] = np.nan
+    return ExamplesTrial(inputs, target)
+
+
 #: kind -> label -> an unfitted estimator
 ESTIMATORS: Mapping[str, Mapping[str, Callable[[], Estimator]]] = {
     "forecaster": {
@@ -106,6 +122,18 @@ ESTIMATORS: Mapping[str, Mapping[str, Callable[[], Estimator]]] = {
         "ensemble": lambda: _forecaster("direct", members=(Member(), Member(context=6, loss="mse"))),
         "covariates": lambda: _forecaster("direct", columns=_named_series()),
     },
+    "sequence_classifier": {
+        "recurrent": lambda: _of_series(SequenceClassifier, pooling="last"),
+        "beside convolutions": lambda: _of_series(SequenceClassifier, network=NETWORK),
+        "calibrated ensemble": lambda: _of_series(
+            SequenceClassifier, members=2, calibration=0.25, scaling="series", pooling="attention"
+        ),
+        "augmented": lambda: _of_series(SequenceClassifier, augmentation=specs.Augmentation(crop=0.1, time_warp=0.1)),
+    },
+    "sequence_regressor": {
+        "recurrent": lambda: _of_series(SequenceRegressor, pooling="mean_max"),
+        "ensemble": lambda: _of_series(SequenceRegressor, members=2, loss="huber", scaling=None),
+    },
 }
 
 
@@ -115,7 +143,10 @@ def example_trial() -> Trial:
 
 
 #: kind -> data to try it on, where that is no table of series
-TRIALS: Mapping[str, Callable[[], Trial]] = {}
+TRIALS: Mapping[str, Callable[[], Trial]] = {
+    "sequence_classifier": lambda: example_series(["ebb", "flow"] * 6),
+    "sequence_regressor": lambda: example_series([float(number % 5) for number in range(12)]),
+}
 
 
 def _output_and_states(layer: nn.Module, values: Tensor, lengths: Tensor | None) -> tuple[Tensor, ...]:
