@@ -8,6 +8,7 @@ import io
 import os
 import zlib
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from operator import itemgetter
 from pathlib import Path
 from typing import IO, TypeAlias
@@ -23,8 +24,9 @@ from tidegate.data.table import SeriesTable
 from tidegate.errors import ColumnError, DataError, FileFormatError, TimeStampError
 from tidegate.specs import Columns
 
-__all__ = ["raw_csv", "read_csv"]
+__all__ = ["Chunks", "csv_chunks", "raw_csv", "read_csv"]
 
+Chunks: TypeAlias = Iterator[tuple[np.ndarray, list[list[str]]]]
 Resolve: TypeAlias = Callable[[list[str], list[list[str]]], tuple[Columns, bool]]
 
 _CHUNK = 65_536  # rows
@@ -87,10 +89,48 @@ def raw_csv(path: str | os.PathLike[str], resolve: Resolve) -> RawTable:
     MissingFileError, FileFormatError, ColumnError, DataError, TimeStampError
         As `read_csv`.
     """
+    with csv_chunks(path) as (header, chunks):
+        first = next(chunks, None)
+        if first is None:
+            raise DataError(f"{str(Path(path))!r} has a header but no rows; give at least one row a series")
+        columns, has_id = resolve(header, first[1])
+        collected = _Collected(columns, has_id=has_id, header=header)
+        collected.add(*first)
+        for lines, chunk in chunks:
+            collected.add(lines, chunk)
+        return collected.table()
+
+
+@contextmanager
+def csv_chunks(path: str | os.PathLike[str]) -> Iterator[tuple[list[str], Chunks]]:
+    """Open a CSV file of any content.
+
+    Parameters
+    ----------
+    path
+        The file, plain or compressed with gzip.
+
+    Yields
+    ------
+    header : list of str
+        The names of the columns.
+    chunks : iterator of (ndarray, list of list of str)
+        The lines on which rows end, counted from 1, and their fields, as many as the header has; some ten thousand
+        rows at a time. Blank lines are skipped.
+
+    Raises
+    ------
+    MissingFileError
+        If there is no file.
+    FileFormatError
+        If the file is empty, binary, not UTF-8, broken gzip, or a row has too few or too many fields.
+    ColumnError
+        If fields are separated otherwise than by commas.
+    """
     file = existing_file(path, what="CSV file")
     try:
         with _opened(file) as stream:
-            return _read(stream, file, resolve)
+            yield _header_and_chunks(stream, file)
     except UnicodeDecodeError as error:
         raise FileFormatError(
             f"{str(file)!r}, {_undecodable(file)}: expected UTF-8 text; save the file as CSV with UTF-8 encoding"
@@ -99,24 +139,14 @@ def raw_csv(path: str | os.PathLike[str], resolve: Resolve) -> RawTable:
         raise FileFormatError(f"{str(file)!r} is broken gzip ({error}); compress or download it again") from error
 
 
-def _read(stream: IO[str], file: Path, resolve: Resolve) -> RawTable:
-    reader = csv.reader(_text_lines(stream, file), strict=True)
-    rows = _rows(reader, file)
+def _header_and_chunks(stream: IO[str], file: Path) -> tuple[list[str], Chunks]:
+    rows = _rows(csv.reader(_text_lines(stream, file), strict=True), file)
     _, header = next(rows, (0, []))
     if not header:
         raise FileFormatError(f"{str(file)!r} is empty; expected a line of column names and at least one row")
     if len(header) == 1 and (";" in header[0] or "\t" in header[0]):
         raise ColumnError(f"{str(file)!r} has one column, {header[0]!r}; separate fields with commas")
-    chunks = _chunks(rows, header, file)
-    first = next(chunks, None)
-    if first is None:
-        raise DataError(f"{str(file)!r} has a header but no rows; give at least one row a series")
-    columns, has_id = resolve(header, first[1])
-    collected = _Collected(columns, has_id=has_id, header=header)
-    collected.add(*first)
-    for lines, chunk in chunks:
-        collected.add(lines, chunk)
-    return collected.table()
+    return header, _chunks(rows, header, file)
 
 
 class _Collected:
@@ -239,9 +269,7 @@ def _rows(reader: Iterator[list[str]], file: Path) -> Iterator[tuple[int, list[s
         ) from error
 
 
-def _chunks(
-    rows: Iterator[tuple[int, list[str]]], header: Sequence[str], file: Path
-) -> Iterator[tuple[np.ndarray, list[list[str]]]]:
+def _chunks(rows: Iterator[tuple[int, list[str]]], header: Sequence[str], file: Path) -> Chunks:
     """Give line numbers and rows, some ten thousand at a time, each row as long as the header."""
     width = len(header)
     lines: list[int] = []
