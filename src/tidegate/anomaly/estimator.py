@@ -28,6 +28,7 @@ from tidegate.anomaly.tables import (
     require_likeness,
 )
 from tidegate.data import SeriesTable
+from tidegate.data.pace import pace, require_pace
 from tidegate.errors import DataError, SpecError, StateError
 from tidegate.estimator import Estimator, register
 from tidegate.estimator.restoring import restored_history
@@ -218,7 +219,9 @@ class AnomalyDetector(Estimator):
         table = read_data(data, self.columns)
         require_domain(table, self.scaling)
         table, left_out = long_enough(table, self.least_rows_, skip_short=skip_short)
-        settled = Settled(columns=table.columns, ids=tuple(table.ids.tolist()), timed=not is_array(data))
+        settled = Settled(
+            columns=table.columns, ids=tuple(table.ids.tolist()), timed=not is_array(data), pace=pace(table)
+        )
         fitted = fit_detector(
             self._design(settled),
             table,
@@ -448,7 +451,10 @@ class AnomalyDetector(Estimator):
     def _read_again(self, data: Any, *, skip_short: bool) -> SeriesTable:
         columns = self.columns_ if is_array(data) or self.settled_.timed else self.columns
         table = read_data(data, columns)
-        require_likeness(table, self.columns_, timed=self.settled_.timed and not is_array(data))
+        timed = self.settled_.timed and not is_array(data)
+        require_likeness(table, self.columns_, timed=timed)
+        if timed:
+            require_pace(table, self.settled_.pace)
         require_domain(table, self.scaling)
         return long_enough(table, self.least_rows_, skip_short=skip_short)[0]
 

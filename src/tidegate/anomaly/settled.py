@@ -27,11 +27,14 @@ class Settled:
         The series that were trained on, whose scales the network keeps.
     timed
         Whether rows had time stamps, or were an array's.
+    pace
+        Steps from one observed row to the next, as a rule.
     """
 
     columns: Columns
     ids: tuple[str | int | float | bool, ...]
     timed: bool
+    pace: float = 1.0
 
     def __post_init__(self) -> None:
         if not self.columns.targets or not self.ids:
@@ -54,4 +57,5 @@ class Settled:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Settled:
         """Take back what `to_dict` gave. Raises `SpecError`, `KeyError` or `TypeError` for anything else."""
-        return from_dict(cls, {**values, "columns": from_dict(Columns, values["columns"])})
+        columns = from_dict(Columns, values["columns"])
+        return from_dict(cls, {**values, "columns": columns, "pace": float(values["pace"])})

@@ -9,8 +9,9 @@ import numpy as np
 
 from tidegate.data import SeriesTable, read_frame
 from tidegate.data.covariates import static_arrays
+from tidegate.data.pace import pace, require_pace
 from tidegate.errors import DataError, ShortSeriesError, TimeStampError
-from tidegate.forecast.baselines import FloatArray, IntArray
+from tidegate.forecast.baselines import FloatArray
 from tidegate.nn.transforms import make_transform
 from tidegate.specs import Columns, Scaling
 
@@ -29,8 +30,6 @@ __all__ = [
     "weighted_as",
     "without_weights",
 ]
-
-_ENOUGH = 10  # distances of rows, from which on their median tells the pace of a table
 
 
 def read_table(data: IntoDataFrame | SeriesTable, columns: Columns) -> SeriesTable:
@@ -164,32 +163,3 @@ def require_likeness(table: SeriesTable, columns: Columns, categorical: tuple[st
             f"the model was trained on steps of {columns.frequency!r}, the table has steps of "
             f"{table.columns.frequency!r}; resample it"
         )
-
-
-def require_pace(table: SeriesTable, trained: float) -> None:
-    """Refuse a table whose rows are further apart than those trained on, by its `pace`. Raises `TimeStampError`.
-
-    A table of a few rows is taken: some missing ones among them would say as much.
-    """
-    distances = _distances(table)
-    steps = float(np.median(distances)) if len(distances) >= _ENOUGH else 1.0
-    if steps > 1.5 * trained:
-        every = "step" if trained == 1 else f"{trained:g} steps"
-        raise TimeStampError(
-            f"the model was trained on values every {every} of {table.columns.frequency!r}; this table has one every "
-            f"{steps:g} steps: resample it"
-        )
-
-
-def pace(table: SeriesTable) -> float:
-    """Give the median distance of observed rows, in steps: 1 where most steps are observed."""
-    distances = _distances(table)
-    return float(np.median(distances)) if distances.size else 1.0
-
-
-def _distances(table: SeriesTable) -> IntArray:
-    """Give the steps from each observed row to the next one of its series."""
-    rows = np.flatnonzero(table.observed.any(axis=1))
-    series = np.searchsorted(table.offsets, rows, side="right")
-    distances: IntArray = np.diff(rows)[np.diff(series) == 0]
-    return distances

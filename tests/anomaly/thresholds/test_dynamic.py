@@ -16,11 +16,11 @@ def slowly() -> float:
     best, chosen = -1.0, np.nan
     for z in ZS:
         epsilon = SCORES.mean() + z * SCORES.std()
-        rest = SCORES[SCORES < epsilon]
+        rest = SCORES[epsilon > SCORES]
         above = len(SCORES) - len(rest)
         if above:
             fall = (SCORES.mean() - rest.mean()) / SCORES.mean() + (SCORES.std() - rest.std()) / SCORES.std()
-            value = fall / (above + len(runs(SCORES > epsilon)[0]) ** 2)
+            value = fall / (above + len(runs(epsilon < SCORES)[0]) ** 2)
             if value >= best:
                 best, chosen = value, epsilon
     return chosen
@@ -35,7 +35,7 @@ def test_the_z_that_makes_mean_and_deviation_fall_most() -> None:
     assert not found.update(np.nan)
     again = DynamicThreshold(Dynamic())
     again.load(found.state())
-    np.testing.assert_array_equal(again.walk(SCORES)[1], SCORES > found.threshold)
+    np.testing.assert_array_equal(again.walk(SCORES)[1], found.threshold < SCORES)
 
 
 def test_where_nothing_stands_out_the_largest_z_is_taken() -> None:

@@ -28,7 +28,7 @@ def test_peaks_are_learnt_and_alarms_are_not() -> None:
     assert found.update(before + 1)
     assert found.threshold == before
     level = float(np.quantile(TRAINING, 0.98))
-    peaks = TRAINING[TRAINING > level] - level
+    peaks = TRAINING[level < TRAINING] - level
     assert not found.update(level + 0.5)
     gamma, sigma = fit_pareto(np.append(peaks, 0.5))
     expected = level + upper_tail(gamma, sigma, 1e-3 * 5001 / (len(peaks) + 1))
