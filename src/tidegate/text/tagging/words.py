@@ -83,7 +83,7 @@ def _code_points(words: Sequence[str]) -> tuple[IntArray, IntArray]:
     short = [word if len(word) <= _LONGEST else word[:half] + word[-half:] for word in words]
     lengths = np.fromiter(map(len, short), np.int64, len(short))
     flat = np.frombuffer("".join(short).encode("utf-32-le", "surrogatepass"), np.uint32)
-    codes = np.zeros((len(short), int(lengths.max(initial=0))), np.int64)
+    codes = np.zeros((len(short), int(lengths.max(initial=1))), np.int64)
     codes[np.arange(codes.shape[1]) < lengths[:, None]] = flat
     return codes, lengths
 
@@ -106,7 +106,7 @@ def _hashes(written: Sequence[str], codes: IntArray, lengths: IntArray, features
     columns = [_hashed(points[:, :length], salt=2 * length) for length in features.affixes]
     for length in features.affixes:
         places = ends[:, None] - length + np.arange(length)
-        suffix = np.take_along_axis(points, np.maximum(places, 0), axis=1) if points.size else points
+        suffix = np.take_along_axis(points, np.maximum(places, 0), axis=1)
         columns.append(_hashed(np.where(places >= 0, suffix, 0), salt=2 * length + 1))
     if features.shape:
         columns.append(_hashed(_shapes(codes, lengths), salt=1))
