@@ -43,6 +43,7 @@ from tidegate.specs import Columns, Member, Recurrent, Training, Uncertainty
 from tidegate.specs.pooling import POOLINGS
 from tidegate.testing.layers import LayerCase
 from tidegate.testing.trials import ExamplesTrial, TableTrial, Trial
+from tidegate.text import Tagger
 from tidegate.training import (
     BackupAndRestore,
     Callback,
@@ -107,6 +108,23 @@ def example_series(target: Sequence[Any], *, rows: int = 8) -> ExamplesTrial:
     return ExamplesTrial(inputs, target)
 
 
+def example_sentences() -> Trial:
+    """Give sentences of different lengths with their tags."""
+    words = {"Ann": "B-person", "Rome": "B-place", "sails": "O", "to": "O", "York": "B-place"}
+    rows = [["Ann", "sails", "to", "Rome"], ["Rome"], ["to", "York"], ["York", "sails", "Ann", "to", "Rome", "to"]] * 2
+    return ExamplesTrial(rows, [[words[word] for word in row] for row in rows])
+
+
+def _tagger(**options: Any) -> Tagger:
+    given: dict[str, Any] = {
+        "features": specs.WordFeatures(size=6, character_size=4, affix_size=3, buckets=64),
+        "network": Recurrent(hidden_size=6, bidirectional=True, recurrent_dropout=0.1),
+        "training": Training(max_steps=4, batch_size=3, learning_rate=1e-2, validation=0.2),
+        "device": "cpu",
+    }
+    return Tagger(**{**given, **options})
+
+
 #: kind -> label -> an unfitted estimator
 ESTIMATORS: Mapping[str, Mapping[str, Callable[[], Estimator]]] = {
     "forecaster": {
@@ -134,6 +152,13 @@ ESTIMATORS: Mapping[str, Mapping[str, Callable[[], Estimator]]] = {
         "recurrent": lambda: _of_series(SequenceRegressor, pooling="mean_max"),
         "ensemble": lambda: _of_series(SequenceRegressor, members=2, loss="huber", scaling=None),
     },
+    "tagger": {
+        "letters": _tagger,
+        "convolution and neighbours": lambda: _tagger(
+            features=specs.WordFeatures(size=6, characters=specs.Convolution(channels=4), buckets=64, context=128)
+        ),
+        "ensemble": lambda: _tagger(members=2, schemes=specs.TagSchemes(learned="iob2", predicted="iobes")),
+    },
 }
 
 
@@ -146,6 +171,7 @@ def example_trial() -> Trial:
 TRIALS: Mapping[str, Callable[[], Trial]] = {
     "sequence_classifier": lambda: example_series(["ebb", "flow"] * 6),
     "sequence_regressor": lambda: example_series([float(number % 5) for number in range(12)]),
+    "tagger": example_sentences,
 }
 
 
