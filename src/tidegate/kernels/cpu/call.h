@@ -102,10 +102,15 @@ struct Kernels {
   Walks<T> lstm_forward, lstm_backward, gru_forward, gru_backward;
 };
 
+template <class T>
+struct CrfKernels;  // of conditional random fields, see crf_call.h
+
 // One for each instruction set that the compiler can produce code for; null where it cannot.
 struct KernelSet {
   const Kernels<float>* float32;
   const Kernels<double>* float64;
+  const CrfKernels<float>* crf_float32;
+  const CrfKernels<double>* crf_float64;
 };
 
 }  // namespace tidegate

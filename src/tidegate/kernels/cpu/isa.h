@@ -20,6 +20,8 @@ namespace {
 #include "lstm_backward.h"
 #include "gru_forward.h"
 #include "gru_backward.h"
+#include "crf_sums.h"
+#include "crf_best.h"
 
 // Task 0 has at least as many rows as any other.
 template <template <class> class Walker, class T>
@@ -61,9 +63,11 @@ constexpr Kernels<T> kernels() {
 
 constexpr Kernels<float> kFloat32 = kernels<float>();
 constexpr Kernels<double> kFloat64 = kernels<double>();
+constexpr CrfKernels<float> kCrfFloat32 = {&crf_sums<float>, &crf_best<float>};
+constexpr CrfKernels<double> kCrfFloat64 = {&crf_sums<double>, &crf_best<double>};
 
 }  // namespace
 
-KernelSet kernel_set() { return {&kFloat32, &kFloat64}; }
+KernelSet kernel_set() { return {&kFloat32, &kFloat64, &kCrfFloat32, &kCrfFloat64}; }
 
 }  // namespace tidegate::TIDEGATE_ISA

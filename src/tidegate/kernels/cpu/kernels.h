@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "call.h"
+#include "crf_call.h"
 
 #if defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__))
 #define TIDEGATE_WIDER_SETS

@@ -37,12 +37,15 @@ STABLE_TORCH_LIBRARY_FRAGMENT(tidegate, library) {
       "bool return_sequences) -> (Tensor output, Tensor h_n, Tensor c_n)");
 }
 
-// The schemas stand in ops.py, those of the cells with implementations for every device; these take their place on a CPU.
+// The schemas stand in ops.py and crf.py, those of the cells with implementations for every device; these take their place on a CPU.
 STABLE_TORCH_LIBRARY_IMPL(tidegate, CPU, library) {
   library.impl("lstm", &tidegate::lstm);
   library.impl("lstm_backward", &tidegate::lstm_backward);
   library.impl("gru", &tidegate::gru);
   library.impl("gru_backward", &tidegate::gru_backward);
+  library.impl("crf", &tidegate::crf);
+  library.impl("crf_marginals", &tidegate::crf_marginals);
+  library.impl("crf_decode", &tidegate::crf_decode);
   library.impl("pack_lstm", &tidegate::pack_lstm);
   library.impl("pack_gru", &tidegate::pack_gru);
   library.impl("run_packed", &tidegate::run_packed);
