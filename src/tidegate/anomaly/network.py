@@ -18,8 +18,18 @@ from tidegate.specs.parts import Network
 from tidegate.training import Outcome
 from tidegate.training.losses import reduce_loss, resolve_loss
 
-__all__ = ["FURTHEST", "Design", "Detection", "DetectionObjective", "Forecasting", "Reconstruction", "check_scaling"]
+__all__ = [
+    "CALMEST",
+    "FURTHEST",
+    "Design",
+    "Detection",
+    "DetectionObjective",
+    "Forecasting",
+    "Reconstruction",
+    "check_scaling",
+]
 
+CALMEST = 0.05  # a window that moves less, in units of its series, is not blown up any further
 FURTHEST = 20.0  # of what a network reads, in scaled units; a larger value would drown all others
 
 
@@ -187,7 +197,8 @@ class Detection(nn.Module):
         return next(self.members.parameters()).dtype
 
     def _inside(self, values: Tensor, observed: Tensor) -> tuple[Tensor, WindowScale]:
-        scale: WindowScale = self.window_scaling(values, observed)
+        measured: WindowScale = self.window_scaling(values, observed)
+        scale = dataclasses.replace(measured, scale=measured.scale.clamp_min(CALMEST))
         return scale.encode(values, observed), scale
 
     def _measured(self, made: Tensor, scaled: Tensor, observed: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from tidegate.anomaly.covering import FloatArray
-from tidegate.anomaly.network import FURTHEST, Design, Detection
+from tidegate.anomaly.network import CALMEST, FURTHEST, Design, Detection
 from tidegate.specs import Scaling
 from tidegate.specs.detection import Autoencoder
 
@@ -92,7 +92,8 @@ def _measured(
         return mean, 1.0
     spread = np.sqrt((np.where(missing, 0.0, window - mean) ** 2).sum(0) / count)
     level = np.abs(known).sum(0) / count
-    return mean, np.where(spread > level * _ROUNDING, spread, np.where(level > 0, level * _CONSTANT, 1.0))
+    scale = np.where(spread > level * _ROUNDING, spread, np.where(level > 0, level * _CONSTANT, 1.0))
+    return mean, np.maximum(scale, CALMEST)
 
 
 def _last(scaled: FloatArray, missing: BoolArray) -> FloatArray:
