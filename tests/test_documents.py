@@ -196,6 +196,12 @@ def test_every_parameter_of_the_detector_is_documented() -> None:
     assert sorted(first_column("docs/anomalies.md", "Parameters")) == sorted(keywords(tg.AnomalyDetector.__init__))
 
 
+def test_every_parameter_of_the_tagger_is_documented() -> None:
+    assert sorted(first_column("docs/tagging.md", "Parameters")) == sorted(keywords(tg.Tagger.__init__))
+    fields = [field.name for field in dataclasses.fields(tg.WordFeatures)]
+    assert sorted(first_column("docs/tagging.md", "Word features")) == sorted(fields)
+
+
 def test_every_parameter_of_the_forecaster_is_documented() -> None:
     assert sorted(first_column("docs/forecasting.md", "Parameters")) == sorted(keywords(tg.Forecaster.__init__))
 

@@ -4,6 +4,7 @@ from tidegate.data import datasets
 from tidegate.data.arrays import sliding_windows
 from tidegate.data.batches import Arrays, Batch, Batches, ContinuousBatches, IntArray, Source
 from tidegate.data.bucketing import BucketedBatches, in_length_order
+from tidegate.data.conll import ConllSentences, read_conll, write_conll
 from tidegate.data.csvfile import read_csv
 from tidegate.data.extension import extended, new_starts
 from tidegate.data.features import calendar_features, fourier_features, with_time_features
@@ -32,6 +33,7 @@ __all__ = [
     "Batch",
     "Batches",
     "BucketedBatches",
+    "ConllSentences",
     "ContinuousBatches",
     "Future",
     "IntArray",
@@ -61,6 +63,7 @@ __all__ = [
     "labelled_table",
     "new_starts",
     "pack_strings",
+    "read_conll",
     "read_csv",
     "read_frame",
     "read_future",
@@ -75,4 +78,5 @@ __all__ = [
     "to_frame",
     "unpack_strings",
     "with_time_features",
+    "write_conll",
 ]

@@ -21,6 +21,7 @@ from tidegate.metrics.forecasting import mase, owa, rmsse, seasonal_scale, squar
 from tidegate.metrics.nab import NAB_PROFILES, NabProfile, NabScore, nab_probation, nab_score
 from tidegate.metrics.probabilistic import coverage, crps_quantiles, crps_samples, msis, pinball, width
 from tidegate.metrics.regression import mae, mape, mse, r2, rmse, smape
+from tidegate.metrics.spans import SpanScores, span_scores
 from tidegate.metrics.vus import vus_pr, vus_roc
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "NabScore",
     "PrecisionRecallF1",
     "Reliability",
+    "SpanScores",
     "accuracy",
     "auc_pr",
     "auc_roc",
@@ -62,6 +64,7 @@ __all__ = [
     "roc_auc",
     "seasonal_scale",
     "smape",
+    "span_scores",
     "squared_seasonal_scale",
     "vus_pr",
     "vus_roc",

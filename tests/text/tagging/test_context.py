@@ -14,13 +14,13 @@ def test_the_templates_of_crf_plus_plus() -> None:
 
 def test_scores_are_sums_over_features() -> None:
     layer = ContextScores(50, 1, 3, 0.5).eval()
-    torch.nn.init.normal_(layer.scores.weight)
+    torch.nn.init.normal_(layer.entries.weight)
     codes, lengths = torch.randint(0, 9, (2, 5, 2)), torch.tensor([5, 3])
     found = layer(codes, lengths)
     features = layer.features(codes, lengths)
     for row in range(2):
         for step in range(5):
-            summed = sum(layer.scores.weight[bucket] for bucket in features[row, step])
+            summed = sum(layer.scores(layer.entries.weight[bucket]) for bucket in features[row, step])
             torch.testing.assert_close(found[row, step], summed)
 
 
@@ -43,7 +43,8 @@ def test_padding_changes_nothing() -> None:
 
 def test_in_training_features_are_left_out() -> None:
     layer = ContextScores(50, 0, 3, 0.5)
-    torch.nn.init.ones_(layer.scores.weight)
+    torch.nn.init.ones_(layer.entries.weight)
+    torch.nn.init.constant_(layer.scores.weight, 1 / layer.scores.in_features)
     counts = layer(torch.zeros(1, 1000, 1, dtype=torch.int64), torch.tensor([1000]))[0, :, 0] / 2
     assert counts.unique().tolist() == [0, 1, 2, 3, 4, 5, 6, 7]
     assert abs(counts.mean() - 3.5) < 0.2

@@ -12,12 +12,16 @@ __all__ = ["ContextScores"]
 _WORDS = ((-2,), (-1,), (0,), (1,), (2,), (-1, 0), (0, 1))
 _ENTRIES = ((-2,), (-1,), (0,), (1,), (2,), (-2, -1), (-1, 0), (0, 1), (1, 2), (-2, -1, 0), (-1, 0, 1), (0, 1, 2))
 _REACH = 2
+_RANK = 16  # numbers of a bucket
 _FACTOR = 1_000_003
 _PRIME = 2_147_483_647
 
 
 class ContextScores(nn.Module):
-    """Scores of tags from hashed pairs and triples of neighbours.
+    """Scores of tags from hashed pairs and triples of neighbours: a linear map of low rank.
+
+    A table of buckets · labels numbers would cost more in every training step than all the rest of the network; here a
+    bucket has a few numbers, and the scores of tags are weighted sums of them.
 
     Parameters
     ----------
@@ -36,8 +40,9 @@ class ContextScores(nn.Module):
         self.buckets, self.dropout = buckets, dropout
         self.templates = [(0, offsets) for offsets in _WORDS]
         self.templates += [(column + 1, offsets) for column in range(columns) for offsets in _ENTRIES]
-        self.scores = nn.Embedding(buckets, labels)
-        nn.init.zeros_(self.scores.weight)
+        self.entries = nn.Embedding(buckets, _RANK)
+        nn.init.zeros_(self.entries.weight)
+        self.scores = nn.Linear(_RANK, labels, bias=False)
 
     def forward(self, codes: Tensor, lengths: Tensor) -> Tensor:
         """Give ``[batch, time, label]`` for codes of words and columns ``[batch, time, 1 + column]``."""
@@ -47,9 +52,10 @@ class ContextScores(nn.Module):
         if self.training and self.dropout:
             weight = functional.dropout(weight, self.dropout)
         summed = functional.embedding_bag(
-            features.flatten(0, 1), self.scores.weight, per_sample_weights=weight.flatten(0, 1), mode="sum"
+            features.flatten(0, 1), self.entries.weight, per_sample_weights=weight.flatten(0, 1), mode="sum"
         )
-        return summed.reshape(batch, time, -1)
+        scores: Tensor = self.scores(summed)
+        return scores.reshape(batch, time, -1)
 
     def features(self, codes: Tensor, lengths: Tensor) -> Tensor:
         """Hash each template at each step: ``[batch, time, template]``."""
