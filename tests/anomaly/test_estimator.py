@@ -155,7 +155,7 @@ def test_the_score_is_higher_for_what_it_knows(autoencoder: Any, waves: np.ndarr
 def test_evaluation(autoencoder: Any, waves: np.ndarray) -> None:
     labels = np.zeros(300)
     labels[200] = 1
-    found = autoencoder.evaluate(waves, labels)
+    found = autoencoder.evaluate_labels(waves, labels)
     assert list(found) == ["tidegate", "random", "deviation"]
     assert found["tidegate"]["event recall"] == 1.0
     assert found["tidegate"]["AUC-ROC"] > 0.95
@@ -204,7 +204,8 @@ def test_parameters_are_listed_and_set() -> None:
     detector = tg.AnomalyDetector(likelihood=tg.Likelihood(long=50))
     assert detector.get_params()["likelihood__long"] == 50
     changed = detector.set_params(network__hidden_size=5, threshold=0.2, likelihood__short=2)
-    assert (changed.network.hidden_size, changed.threshold, changed.likelihood.short) == (5, 0.2, 2)
+    assert (changed.network, changed.threshold) == (tg.Recurrent(hidden_size=5), 0.2)
+    assert changed.likelihood == tg.Likelihood(long=50, short=2)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from tidegate.anomaly import AnomalyDetector
-from tidegate.specs import Autoencoder, Likelihood, Prediction
+from tidegate.specs import Autoencoder, Likelihood, Prediction, Recurrent
 
 FILES = ["events.csv", "model.safetensors", "report.html", "scores.csv", "scores.json"]
 TINY = ("--max-steps", 4, "--hidden-size", 4, "--context", 8, "--device", "cpu")
@@ -75,7 +75,8 @@ def test_options_reach_the_detector(cli: Any, csv: Path, tmp_path: Path) -> None
     model = AnomalyDetector.load(tmp_path / "run" / "model.safetensors")
     assert model.method == Prediction(horizon=2)
     assert (model.threshold, model.likelihood, model.scaling.method) == ("dynamic", Likelihood(), "none")
-    assert (model.network.cell, model.network.num_layers, model.members, model.seed) == ("gru", 2, 2, 3)
+    assert model.network == Recurrent(cell="gru", num_layers=2, hidden_size=4)
+    assert (model.members, model.seed) == (2, 3)
     frame = machine()[["time", "pressure"]]
     scores = pd.read_csv(tmp_path / "run" / "scores.csv")
     np.testing.assert_allclose(scores["score"], model.predict(frame, causal=True)["score"], rtol=1e-6)

@@ -19,7 +19,7 @@ def test_mean_and_deviation_of_each_series() -> None:
     scaling = fitted()
     np.testing.assert_allclose(scaling.loc[:3], [[2.0, 5.0], [50 / 3, 7.0], [0.0, 0.0]])
     # a series that does not vary is measured in a hundredth of its level, one of zeros in 1
-    np.testing.assert_allclose(scaling.scale[:3], [[1.0, 0.05], [np.std([10, 10, 30]), 0.07], [1.0, 1.0]])
+    np.testing.assert_allclose(scaling.scale[:3], [[1.0, 0.05], [float(np.std([10, 10, 30])), 0.07], [1.0, 1.0]])
     np.testing.assert_allclose(scaling.loc[3], [2.0, 5.0])  # the median, for a series that was not there
     np.testing.assert_allclose(scaling.scale[3], [1.0, 0.07])
 

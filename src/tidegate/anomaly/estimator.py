@@ -130,6 +130,7 @@ class AnomalyDetector(Estimator):
 
     network_: Detection
     settled_: Settled
+    judges_: tuple[Judge, Judge]  # of scores from all windows, and of those without look ahead
     history_: History
     notes_: tuple[str, ...]
     decision_scores_: FloatArray
@@ -345,7 +346,7 @@ class AnomalyDetector(Estimator):
             raise DataError("no row can be judged; give more rows with values")
         return -float(np.nanmean(errors))
 
-    def evaluate(
+    def evaluate_labels(
         self, data: IntoDataFrame | SeriesTable | npt.ArrayLike, labels: npt.ArrayLike, *, causal: bool = False
     ) -> dict[str, dict[str, float]]:
         """Score the detector by labels, beside random scores and the distance from the mean.
@@ -368,7 +369,7 @@ class AnomalyDetector(Estimator):
         DataError
             If there is not one label of 0 or 1 a row, or no series has both.
         """
-        self._require_fitted("evaluate")
+        self._require_fitted("evaluate_labels")
         table = self._read_again(data, skip_short=False)
         return evaluate_labels(
             table,
@@ -443,10 +444,10 @@ class AnomalyDetector(Estimator):
 
     def _take(self, network: Detection, settled: Settled, history: History, judges: tuple[Judge, Judge]) -> None:
         self.network_, self.settled_, self.history_, self.notes_ = network, settled, history, ()
-        self.columns_, self._judges = settled.columns, judges
+        self.columns_, self.judges_ = settled.columns, judges
 
     def _judge(self, causal: bool) -> Judge:
-        return self._judges[int(causal)]
+        return self.judges_[int(causal)]
 
     def _read_again(self, data: Any, *, skip_short: bool) -> SeriesTable:
         columns = self.columns_ if is_array(data) or self.settled_.timed else self.columns

@@ -94,7 +94,8 @@ class Reconstruction(nn.Module):
     def newest(self, x: Tensor) -> Tensor:
         """Build the last step alone, [batch, 1, target]: the first that a decoder makes, if it goes one way."""
         if self.decoder.bidirectional or not self.decoder.streams:
-            return self(x)[:, -1:]
+            whole: Tensor = self(x)
+            return whole[:, -1:]
         code = self.bottleneck(_summary(self.encoder(x)[0], bidirectional=False))
         made: Tensor = self.dense(self.decoder(code.unsqueeze(1))[0])
         return made

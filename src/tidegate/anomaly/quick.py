@@ -98,8 +98,6 @@ def _measured(
 
 def _last(scaled: FloatArray, missing: BoolArray) -> FloatArray:
     """Give the last observed value of each variable, ``[target]``; 0 where there is none."""
-    if not missing[-1].any():
-        return scaled[-1]
     back = np.argmin(missing[::-1], axis=0)  # of a variable without any, the last step, where there is 0
     last: FloatArray = scaled[len(scaled) - 1 - back, np.arange(scaled.shape[1])]
     return last

@@ -66,7 +66,8 @@ class DetectorStream:
     @property
     def shares(self) -> FloatArray:
         """The share of each variable in the latest score, ``[channel]``, as `AnomalyDetector.predict` gives it."""
-        return shares_of(self._errors, self._judge.scale)[0]
+        shares: FloatArray = shares_of(self._errors, self._judge.scale)[0]
+        return shares
 
     def score_one(self, value: float | npt.ArrayLike) -> float:
         """Take the next value, and say how abnormal it is.

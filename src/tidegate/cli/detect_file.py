@@ -63,7 +63,7 @@ def evaluated(model: Path, path: Path, console: Console) -> dict[str, Any]:
         "rows": len(table.times),
         "anomalous_rows": int(labels.sum()),
         "threshold": detector.threshold_,
-        "scores": detector.evaluate(table, labels),
+        "scores": detector.evaluate_labels(table, labels),
         "notes": list(table.notes),
     }
 

@@ -87,7 +87,7 @@ class DetectJob:
             console.remark(note)
         options: dict[str, Any] = {"causal": self.causal, "skip_short": self.skip_short}
         frame, events = model.predict(table, **options), model.events(table, gap=self.gap, **options)
-        scores = {} if self.labels is None else model.evaluate(table, self.labels, causal=self.causal)
+        scores = {} if self.labels is None else model.evaluate_labels(table, self.labels, causal=self.causal)
         summary = self._summary(frame, len(events), scores)
         write_frame(frame, place / FILES["scores"])
         write_frame(events, place / FILES["events"])

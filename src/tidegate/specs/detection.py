@@ -70,7 +70,7 @@ METHODS: dict[str, type[Method]] = {method.kind: method for method in (Autoencod
 
 def resolve_method(method: str | Method) -> Method:
     """Turn a name of `METHODS` into a spec with its defaults. Raises `SpecError` for anything else."""
-    if isinstance(method, tuple(METHODS.values())):
+    if isinstance(method, Autoencoder | Prediction):
         return method
     if not isinstance(method, str) or method not in METHODS:
         names = ", ".join(map(repr, METHODS))

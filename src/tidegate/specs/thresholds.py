@@ -131,8 +131,8 @@ THRESHOLDS: dict[str, type[Threshold]] = {spec.kind: spec for spec in (Contamina
 
 def resolve_threshold(threshold: Any) -> Threshold:
     """Turn a rate of contamination, or a name of `THRESHOLDS`, into a spec. Raises `SpecError` for anything else."""
-    if isinstance(threshold, tuple(THRESHOLDS.values())):
-        return threshold  # type: ignore[no-any-return]
+    if isinstance(threshold, Contamination | Quantile | Spot | Dynamic):
+        return threshold
     if isinstance(threshold, str) and threshold in THRESHOLDS:
         return THRESHOLDS[threshold]()
     if isinstance(threshold, bool | str) or not hasattr(threshold, "__float__"):

@@ -55,7 +55,7 @@ def close_answers(one: pd.DataFrame, two: pd.DataFrame, *, relative: float = 1e-
         return f"answers are for {list(one.index[:3])}… instead of {list(two.index[:3])}…"
     for name in one.columns:
         mine, other = one[name], two[name]
-        if not pd.api.types.is_numeric_dtype(mine):
+        if pd.api.types.is_bool_dtype(mine) or not pd.api.types.is_numeric_dtype(mine):
             wrong = mine != other
         else:
             size = other.abs()

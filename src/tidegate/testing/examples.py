@@ -17,6 +17,7 @@ from rich.console import Console
 from torch import Tensor, nn
 
 from tidegate import specs
+from tidegate.anomaly import AnomalyDetector
 from tidegate.classify import SequenceClassifier, SequenceRegressor
 from tidegate.classify.defaults import NETWORK
 from tidegate.estimator import Estimator
@@ -43,7 +44,7 @@ from tidegate.specs import Columns, Member, Recurrent, Training, Uncertainty
 from tidegate.specs.pooling import POOLINGS
 from tidegate.testing.layers import LayerCase
 from tidegate.testing.trials import ExamplesTrial, TableTrial, Trial
-from tidegate.text import Tagger
+from tidegate.text import Tagger, TextClassifier
 from tidegate.training import (
     BackupAndRestore,
     Callback,
@@ -90,6 +91,12 @@ def _forecaster(strategy: str, **options: Any) -> Forecaster:
     )
 
 
+def _detector(**options: Any) -> AnomalyDetector:
+    training = Training(max_steps=4, batch_size=8, learning_rate=1e-2, validation=0.2)
+    network = Recurrent(hidden_size=4)
+    return AnomalyDetector(**{"context": 6, "network": network, "training": training, "device": "cpu", **options})
+
+
 def _named_series() -> Columns:
     return Columns(static=("unique_id",), fourier=1)
 
@@ -125,6 +132,29 @@ def _tagger(**options: Any) -> Tagger:
     return Tagger(**{**given, **options})
 
 
+def example_texts() -> ExamplesTrial:
+    """Give short texts of two kinds.
+
+    >>> example_texts().target[:2]
+    ['ebb', 'flow']
+    """
+    words = {"ebb": ["falls", "out", "low"], "flow": ["rises", "in", "high"]}
+    rng = np.random.default_rng(0)
+    labels = ["ebb", "flow"] * 6
+    texts = [" ".join(["The tide", *rng.choice(words[label], 1 + row % 4), "."]) for row, label in enumerate(labels)]
+    return ExamplesTrial(texts, labels)
+
+
+def _of_texts(**options: Any) -> TextClassifier:
+    given: dict[str, Any] = {
+        "embedding": specs.Embedding(size=6, dropout=0.2),
+        "network": Recurrent(hidden_size=6, bidirectional=True, recurrent_dropout=0.1),
+        "training": Training(max_steps=4, batch_size=3, learning_rate=1e-2, validation=0.2),
+        "device": "cpu",
+    }
+    return TextClassifier(**{**given, **options})
+
+
 #: kind -> label -> an unfitted estimator
 ESTIMATORS: Mapping[str, Mapping[str, Callable[[], Estimator]]] = {
     "forecaster": {
@@ -139,6 +169,13 @@ ESTIMATORS: Mapping[str, Mapping[str, Callable[[], Estimator]]] = {
         "distribution": lambda: _forecaster("recursive", uncertainty=Uncertainty(head="student_t")),
         "ensemble": lambda: _forecaster("direct", members=(Member(), Member(context=6, loss="mse"))),
         "covariates": lambda: _forecaster("direct", columns=_named_series()),
+    },
+    "anomaly_detector": {
+        "autoencoder": _detector,
+        "prediction": lambda: _detector(method=specs.Prediction(horizon=2), threshold="dynamic"),
+        "extreme values": lambda: _detector(
+            threshold=specs.Spot(level=0.8, risk=0.05), likelihood=specs.Likelihood(long=20, short=2), members=2
+        ),
     },
     "sequence_classifier": {
         "recurrent": lambda: _of_series(SequenceClassifier, pooling="last"),
@@ -159,6 +196,19 @@ ESTIMATORS: Mapping[str, Mapping[str, Callable[[], Estimator]]] = {
         ),
         "ensemble": lambda: _tagger(members=2, schemes=specs.TagSchemes(learned="iob2", predicted="iobes")),
     },
+    "text_classifier": {
+        "words": _of_texts,
+        "characters": lambda: _of_texts(
+            tokens=specs.Tokens(unit="characters", lower=False),
+            network=(specs.Convolution(channels=4, causal=False), Recurrent(hidden_size=4)),
+            pooling="mean_max",
+            wide=specs.Wide(words=0, characters=(1, 3), penalty=0.5, share=0.5),
+            calibration=0.2,
+        ),
+        "subwords": lambda: _of_texts(
+            tokens=specs.Tokens(unit="subwords", max_vocabulary=40), wide=None, members=2, class_weight="balanced"
+        ),
+    },
 }
 
 
@@ -172,6 +222,7 @@ TRIALS: Mapping[str, Callable[[], Trial]] = {
     "sequence_classifier": lambda: example_series(["ebb", "flow"] * 6),
     "sequence_regressor": lambda: example_series([float(number % 5) for number in range(12)]),
     "tagger": example_sentences,
+    "text_classifier": example_texts,
 }
 
 
@@ -238,7 +289,9 @@ def _branches() -> Parallel:
     recurrent = specs.Recurrent(hidden_size=4, bidirectional=True)
     convolutions = (specs.Convolution(channels=4, causal=False, norm="batch"), specs.SelfAttention(heads=2))
     branches = specs.Parallel(branches=(recurrent, convolutions))
-    return build_network(branches, SIZE).parts[0]  # type: ignore[union-attr, return-value]
+    network: Any = build_network(branches, SIZE)
+    parallel: Parallel = network.parts[0]
+    return parallel
 
 
 def _self_attention(**options: Any) -> LayerCase:
