@@ -108,7 +108,8 @@ def test_options_come_back_from_a_file(options: dict[str, Any], problem: Any, tm
 def test_the_default_is_a_recurrent_layer_beside_convolutions(problem: Any) -> None:
     training = tg.Training(max_steps=3, validation=0.0)
     model = SequenceClassifier(training=training, device="cpu").fit(*problem)
-    parallel = model.fitted_.networks[0].body.network.parts[0]
+    network: Any = model.fitted_.networks[0]
+    parallel = network.body.network.parts[0]
     assert [type(part).__name__ for branch in parallel.branches for part in branch.parts] == [
         "RecurrentStack",
         *["Convolution"] * 3,

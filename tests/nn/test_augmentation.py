@@ -12,7 +12,7 @@ from torch import Tensor
 from tidegate import specs
 from tidegate.nn.augmentation import Augmentation, resampled, smooth_curve
 
-NOTHING = {"scaling": 0.0, "jitter": 0.0, "probability": 1.0}
+NOTHING: dict[str, Any] = {"scaling": 0.0, "jitter": 0.0, "probability": 1.0}
 LENGTHS = torch.tensor([9, 5, 1, 0])
 CHANGES: list[dict[str, Any]] = [
     {"crop": 0.4},

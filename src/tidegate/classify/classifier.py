@@ -199,7 +199,7 @@ class SequenceClassifier(Estimator):
     def predict(self, X: SeriesLike) -> npt.NDArray[Any]:
         """Give the likeliest class of each series, ``[series]``, as it was called in training. As `predict_proba`."""
         codes = self.predict_proba(X).argmax(axis=1)
-        return self.classes_[codes]
+        return self.labels_.decode(codes)
 
     def predict_proba(self, X: SeriesLike) -> npt.NDArray[np.float64]:
         """Give the probability of each class, in the order of ``classes_``.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -44,14 +45,15 @@ class Parallel(nn.Module):
 
     def __init__(self, branches: Iterable[nn.Module]) -> None:
         super().__init__()
-        self.branches = nn.ModuleList(branches)
-        if len(self.branches) < 2:
-            raise SpecError(f"branches must be two at least; got {len(self.branches)}")
-        sizes = [int(branch.input_size) for branch in self.branches]  # type: ignore[arg-type]
+        parts: list[Any] = list(branches)
+        if len(parts) < 2:
+            raise SpecError(f"branches must be two at least; got {len(parts)}")
+        sizes = [int(branch.input_size) for branch in parts]
         if len(set(sizes)) > 1:
             raise SpecError(f"branches must read the same features; they read {', '.join(map(str, sizes))}")
         self.input_size = sizes[0]
-        self.output_size = sum(int(branch.output_size) for branch in self.branches)  # type: ignore[arg-type]
+        self.output_size = sum(int(branch.output_size) for branch in parts)
+        self.branches = nn.ModuleList(parts)
 
     def forward(self, x: Tensor, *, lengths: Tensor | None = None) -> Tensor:
         """Run the branches.
