@@ -33,6 +33,8 @@ class Estimator(abc.ABC):
     #: Constructor arguments that are specs, with the types that may stand there. Beside them such an argument may be a
     #: plain value (a name that is short for a spec), or a tuple of specs.
     specs: ClassVar[Mapping[str, type | tuple[type, ...]]]
+    #: Those of them that may be ``None`` although that is not what they are by default.
+    optional: ClassVar[frozenset[str]] = frozenset()
 
     @classmethod
     def _names(cls) -> list[str]:
@@ -148,7 +150,8 @@ class Estimator(abc.ABC):
         """Say whether a parameter is no spec, or one that may be left out, and is."""
         if key not in cls.specs:
             return True
-        return value is None and inspect.signature(cls.__init__).parameters[key].default is None
+        default = inspect.signature(cls.__init__).parameters[key].default
+        return value is None and (default is None or key in cls.optional)
 
     def _require_fitted(self, action: str) -> None:
         if not self._is_fitted():

@@ -12,7 +12,9 @@ from tidegate.specs.scaling import Scaling
 from tidegate.specs.smoothing import Smoothing
 from tidegate.specs.strategies import Direct, EncoderDecoder, Recursive, Segments
 from tidegate.specs.tagging import TagSchemes, WordFeatures
+from tidegate.specs.text import Embedding, TextColumns, Wide
 from tidegate.specs.thresholds import Contamination, Dynamic, Quantile, Spot
+from tidegate.specs.tokens import Tokens
 from tidegate.specs.training import Optimizer, Training
 from tidegate.specs.uncertainty import Uncertainty
 
@@ -25,6 +27,7 @@ __all__ = [
     "Dilated",
     "Direct",
     "Dynamic",
+    "Embedding",
     "EncoderDecoder",
     "Likelihood",
     "Member",
@@ -41,8 +44,11 @@ __all__ = [
     "Smoothing",
     "Spot",
     "TagSchemes",
+    "TextColumns",
+    "Tokens",
     "Training",
     "Uncertainty",
+    "Wide",
     "WordFeatures",
     "from_dict",
     "from_tagged",

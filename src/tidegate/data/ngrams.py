@@ -1,0 +1,182 @@
+"""Rows of neighbouring tokens or characters: which of them a text has."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from tidegate.data.batches import IntArray
+from tidegate.data.ragged import Ragged
+
+__all__ = ["MOST_CHARACTERS", "NGrams", "ngram_keys", "text_characters", "token_hashes"]
+
+Keys: TypeAlias = npt.NDArray[np.uint64]
+
+#: Characters of a text whose n-grams are read.
+MOST_CHARACTERS = 20_000
+
+_ODD = np.uint64(0x9E3779B97F4A7C15)
+_WORDS, _CHARACTERS = np.uint64(1), np.uint64(2)  # what keys of tokens and of characters begin with
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class NGrams:
+    """The n-grams that were in enough training texts, each with a column of its own.
+
+    They are known by keys of 64 bits, hashes of the n-gram: of a million of them two are taken for one with a chance
+    of 1 in 40 million.
+
+    Parameters
+    ----------
+    keys
+        uint64 ``[column]``, ascending.
+    words
+        Longest n-gram of tokens.
+    characters
+        Shortest and longest n-gram of characters, or ``None``.
+    """
+
+    keys: Keys
+    words: int
+    characters: tuple[int, int] | None
+
+    @classmethod
+    def of(
+        cls,
+        tokens: Ragged,
+        texts: Sequence[str],
+        *,
+        words: int,
+        characters: tuple[int, int] | None,
+        minimum: int = 1,
+        most: int | None = None,
+    ) -> NGrams:
+        """Collect those that are in ``minimum`` texts at least, at most ``most``: those in the most texts.
+
+        Parameters
+        ----------
+        tokens
+            From `token_hashes`.
+        texts
+            The texts themselves, as `text_characters` reads them.
+        words, characters
+            As above.
+        """
+        keys, _ = _present(tokens, texts, words, characters)
+        found, counts = np.unique(keys, return_counts=True)
+        kept = np.flatnonzero(counts >= minimum)
+        if most is not None and len(kept) > most:
+            kept = np.sort(kept[np.argsort(-counts[kept], kind="stable")[:most]])
+        return cls(keys=found[kept], words=words, characters=characters)
+
+    def __len__(self) -> int:
+        """Return the number of columns."""
+        return len(self.keys)
+
+    def columns(self, tokens: Ragged, texts: Sequence[str]) -> Ragged:
+        """Give the columns of the n-grams that each text has, ascending, each once: int64 ``[…]`` in a `Ragged`."""
+        keys, rows = _present(tokens, texts, self.words, self.characters)
+        places = np.searchsorted(self.keys, keys)
+        known = places < len(self.keys)
+        known[known] = self.keys[places[known]] == keys[known]
+        counts = np.bincount(rows[known], minlength=len(tokens))
+        offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+        return Ragged(flat=places[known].astype(np.int64), offsets=offsets)
+
+
+def _present(
+    tokens: Ragged, texts: Sequence[str], words: int, characters: tuple[int, int] | None
+) -> tuple[Keys, IntArray]:
+    """Give the keys of the n-grams of each text, each once a text, ordered by text and key, with their texts."""
+    found: list[tuple[Keys, IntArray]] = []
+    if words:
+        found.append(ngram_keys(tokens, 1, words, salt=_WORDS))
+    if characters is not None:
+        found.append(ngram_keys(text_characters(texts), *characters, salt=_CHARACTERS))
+    keys = np.concatenate([part for part, _ in found])
+    rows = np.concatenate([part for _, part in found])
+    order = np.lexsort((keys, rows))
+    keys, rows = keys[order], rows[order]
+    first = np.ones(len(keys), bool)
+    first[1:] = (keys[1:] != keys[:-1]) | (rows[1:] != rows[:-1])
+    return keys[first], rows[first]
+
+
+def ngram_keys(sequences: Ragged, shortest: int, longest: int, *, salt: np.uint64 = _WORDS) -> tuple[Keys, IntArray]:
+    """Hash the n-grams of sequences of codes.
+
+    Parameters
+    ----------
+    sequences
+        Codes, int64 ``[step]``.
+    shortest, longest
+        Lengths of the n-grams.
+    salt
+        Sets these n-grams apart from those of other codes.
+
+    Returns
+    -------
+    keys : ndarray
+        uint64 ``[n-gram]``.
+    sequence : ndarray
+        The sequence of each, ``[n-gram]``.
+    """
+    codes = _mixed(sequences.flat.view(np.uint64) * _ODD + salt)
+    ends = np.repeat(sequences.offsets[1:], sequences.lengths)  # of the sequence that each step is in
+    owner = np.repeat(np.arange(len(sequences)), sequences.lengths)
+    starts = np.arange(len(codes))
+    hashes = codes
+    keys, rows = [codes[:0]], [owner[:0]]
+    for length in range(1, longest + 1):
+        if length > 1:
+            inside = starts + (length - 1) < ends[starts]
+            starts, hashes = starts[inside], hashes[inside]
+            hashes = _mixed(hashes * _ODD + codes[starts + (length - 1)])
+        if length >= shortest:
+            keys.append(hashes)
+            rows.append(owner[starts])
+    return np.concatenate(keys), np.concatenate(rows)
+
+
+def token_hashes(texts: Iterable[Sequence[str]]) -> Ragged:
+    """Give a whole number of 64 bits for each token, always the same for the same token: int64 in a `Ragged`."""
+    known: dict[str, int] = {}
+    found: list[int] = []
+    ends = [0]
+    for tokens in texts:
+        for token in tokens:
+            if token not in known:
+                digest = hashlib.blake2b(token.encode(), digest_size=8).digest()
+                known[token] = int.from_bytes(digest, "little", signed=True)
+            found.append(known[token])
+        ends.append(len(found))
+    return Ragged(flat=np.array(found, np.int64), offsets=np.array(ends, np.int64))
+
+
+def text_characters(texts: Iterable[str]) -> Ragged:
+    """Give the code points of texts, one blank between words and at both ends, in a `Ragged`.
+
+    >>> [chr(code) for code in text_characters(["a  b"])[0]]
+    [' ', 'a', ' ', 'b', ' ']
+    """
+    parts = [
+        np.frombuffer(f" {' '.join(text[:MOST_CHARACTERS].split())} ".encode("utf-32-le", "surrogatepass"), np.uint32)
+        for text in texts
+    ]
+    offsets = np.concatenate([[0], np.cumsum([len(part) for part in parts])]).astype(np.int64)
+    flat: npt.NDArray[Any] = np.concatenate(parts) if parts else np.empty(0, np.uint32)
+    return Ragged(flat=flat.astype(np.int64), offsets=offsets)
+
+
+def _mixed(values: Keys) -> Keys:
+    """Spread the bits of whole numbers over all 64 (the finaliser of splitmix64; Steele et al., 2014)."""
+    values = values ^ (values >> np.uint64(30))
+    values = values * np.uint64(0xBF58476D1CE4E5B9)
+    values = values ^ (values >> np.uint64(27))
+    values = values * np.uint64(0x94D049BB133111EB)
+    return values ^ (values >> np.uint64(31))
