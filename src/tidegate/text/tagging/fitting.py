@@ -220,19 +220,18 @@ def _embeddings(recipe: Recipe, given: ConllSentences) -> tuple[list[str], np.nd
         return [], None
     from tidegate.data.embeddings import read_embeddings
 
-    words, matrix = read_embeddings(recipe.embeddings)
+    surfaces = dict.fromkeys(token for tokens in given.tokens for token in tokens)
+    wanted = {*surfaces, *normalised(surfaces, recipe.features)}
+    words, matrix = read_embeddings(recipe.embeddings, wanted, most=_FAMILIAR)
     if matrix.shape[1] != recipe.features.size:
         raise SpecError(
             f"the embeddings in {recipe.embeddings!r} have {matrix.shape[1]} numbers a word, the tagger's features "
             f"{recipe.features.size}; set WordFeatures(size={matrix.shape[1]})"
         )
-    surfaces = dict.fromkeys(token for tokens in given.tokens for token in tokens)
-    wanted = set(normalised(surfaces, recipe.features))
-    found: dict[str, int] = {}
+    rows: dict[str, int] = {}
     for row, word in enumerate(normalised(words, recipe.features)):
-        if row < _FAMILIAR or word in wanted:
-            found.setdefault(word, row)
-    return list(found), matrix[list(found.values())]
+        rows.setdefault(word, row)  # of Rome and rome the more frequent one
+    return list(rows), matrix[list(rows.values())]
 
 
 def _lay_in(network: TaggerNetwork, vocabulary: TagVocabulary, known: Sequence[str], matrix: np.ndarray | None) -> None:

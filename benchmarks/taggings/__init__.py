@@ -1,0 +1,1 @@
+"""The peer of `benchmarks/tagging.py`."""
