@@ -61,7 +61,8 @@ class Spot:
     risk
         Probability that a normal score exceeds the threshold.
     level
-        Quantile of the training scores from which on they count as extreme.
+        Quantile of the training scores from which on they count as extreme; of a few hundred a lower one, so that
+        there are ten.
     depth
         0 for SPOT; for DSPOT the steps of a moving mean, above which scores are judged: the threshold then moves with
         the level of the scores.

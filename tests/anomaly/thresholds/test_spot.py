@@ -80,11 +80,30 @@ def test_a_state_comes_back(depth: int) -> None:
         SpotThreshold(Spot(depth=depth + 1)).load(found.state())
 
 
-def test_too_few_scores() -> None:
-    message = (
-        "SPOT needs 10 training scores above its level of 0.98 to tell the tail, and 100 scores have 2; "
-        "give more rows, a lower level, or another threshold"
-    )
+def test_of_a_few_scores_ten_count_as_extreme() -> None:
+    found = SpotThreshold(Spot())
+    found.fit(TRAINING[:100])
+    peaks = np.sort(TRAINING[:100])[-10:]
+    level = float(np.quantile(TRAINING[:100], 0.9))
+    np.testing.assert_allclose(np.sort(found.state()["peaks"]), peaks - level)
+    gamma, sigma = fit_pareto(peaks - level)
+    assert found.threshold == pytest.approx(level + upper_tail(gamma, sigma, 1e-3 * 100 / 10))
+
+
+def test_scores_that_are_all_alike() -> None:
+    found = SpotThreshold(Spot())
+    found.fit(np.zeros(200))
+    assert found.threshold == 0.0
+    assert [found.update(0.0), found.update(0.1), found.update(0.0)] == [False, True, False]
+    again = SpotThreshold(Spot())
+    again.load(found.state())
+    assert again.threshold == 0.0
+
+
+@pytest.mark.parametrize(("depth", "after"), [(0, ""), (20, " after a moving mean of 20")])
+def test_too_few_scores(depth: int, after: str) -> None:
     with pytest.raises(DataError) as caught:
-        SpotThreshold(Spot()).fit(TRAINING[:100])
-    assert str(caught.value) == message
+        SpotThreshold(Spot(depth=depth)).fit(TRAINING[: 40 + depth])
+    assert str(caught.value) == (
+        f"SPOT needs 50 training scores to tell their tail; there are 40{after}: give more rows, or another threshold"
+    )

@@ -17,6 +17,7 @@ from tidegate.specs.thresholds import Spot
 __all__ = ["SpotThreshold"]
 
 _FEWEST = 10  # peaks from which a tail can be told
+_MOST_EXTREME = 0.2  # the largest share of scores that may count as extreme
 
 
 class SpotThreshold:
@@ -52,13 +53,15 @@ class SpotThreshold:
             relative = known[depth:] - (before[depth:-1] - before[: -depth - 1]) / depth
         else:
             relative = known
-        level = float(np.quantile(relative, self._spec.level)) if len(relative) else math.inf
-        peaks = relative[relative > level] - level
-        if len(peaks) < _FEWEST:
+        if len(relative) < _FEWEST / _MOST_EXTREME:
+            after = f" after a moving mean of {depth}" if depth else ""
             raise DataError(
-                f"SPOT needs {_FEWEST} training scores above its level of {self._spec.level:g} to tell the tail, and "
-                f"{len(relative)} scores have {len(peaks)}; give more rows, a lower level, or another threshold"
+                f"SPOT needs {_FEWEST / _MOST_EXTREME:g} training scores to tell their tail; there are "
+                f"{len(relative)}{after}: give more rows, or another threshold"
             )
+        extreme = max(1 - self._spec.level, _FEWEST / len(relative))  # of a few scores a larger share
+        level = float(np.quantile(relative, 1 - extreme))
+        peaks = relative[relative > level] - level
         self._level, self._seen, self._exceeded = level, len(relative), len(peaks)
         self._peaks, self._cursor = peaks[-self._spec.peaks :].tolist(), 0
         self._recent, self._place = known[len(known) - depth :].tolist() if depth else [], 0
@@ -121,6 +124,9 @@ class SpotThreshold:
             self._cursor = (self._cursor + 1) % self._spec.peaks
 
     def _refit(self) -> None:
+        if not self._peaks:  # the highest training scores are all alike: what exceeds them is new
+            self._above = self._level
+            return
         gamma, sigma = fit_pareto(np.array(self._peaks))
         ratio = self._spec.risk * self._seen / self._exceeded
         self._above = self._level + upper_tail(gamma, sigma, min(ratio, 1.0))
