@@ -152,7 +152,7 @@ class ForecastNetwork(nn.Module):
         assert observed is not None
         if self.marks is not None:
             copies = self.design.targets
-            static = self._marked(static, len(values), copies)
+            static = self._marked(static, values.shape[0], copies)
             values, observed = apart(values), apart(observed)
             given = None if given is None else apart(given)
             past, known, series, position = (_again(part, copies) for part in (past, known, series, position))

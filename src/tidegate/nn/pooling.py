@@ -95,7 +95,7 @@ class Pooling(nn.Module):
         if lengths is None:
             last = x[:, -1]
         else:
-            row = torch.arange(len(x), device=x.device)
+            row = torch.arange(x.shape[0], device=x.device)
             last = x[row, (lengths.to(x.device) - 1).clamp(min=0)] * (lengths.to(x.device) > 0).unsqueeze(1)
         if not self.bidirectional:
             return last

@@ -92,7 +92,7 @@ class SeriesSmoothing(nn.Module):
             if position is None:
                 raise ShapeError("the profiles of a series go by absolute phase: give the position of each window")
             state = self._corrected(state, series, position - values.shape[1])
-        alpha, *gammas = self.coefficients(len(values), series).unbind(1)
+        alpha, *gammas = self.coefficients(values.shape[0], series).unbind(1)
         return exponential_smoothing(values, observed, alpha=alpha, gammas=gammas, state=state)
 
     def coefficients(self, batch: int, series: Tensor | None = None) -> Tensor:
@@ -122,7 +122,7 @@ class SeriesSmoothing(nn.Module):
 def _rows(table: Tensor, series: Tensor) -> Tensor:
     """Look up rows of ``table`` [series, …]; those of unseen series are to be replaced."""
     found = functional.embedding(series.clamp_min(0), table.flatten(1))
-    return found.view(len(series), *table.shape[1:])
+    return found.view(series.shape[0], *table.shape[1:])
 
 
 def _seen(series: Tensor) -> Tensor:

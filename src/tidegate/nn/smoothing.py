@@ -41,7 +41,7 @@ class SmoothingState:
 
     def seasonal(self, steps: int) -> Tensor:
         """Give what the seasons add to each of the ``steps`` that follow, [batch, steps, target]."""
-        total = self.level.new_zeros(len(self.level), steps, self.level.shape[1])
+        total = self.level.new_zeros(self.level.shape[0], steps, self.level.shape[1])
         for profile in self.profiles:
             total = total + profile.repeat(1, -(-steps // profile.shape[1]), 1)[:, :steps]
         return total
@@ -132,7 +132,7 @@ def exponential_smoothing(
         return part.transpose(0, 1).reshape(part.shape[1], batch * targets)
 
     def back(part: Tensor) -> Tensor:
-        return part.view(len(part), batch, targets).transpose(0, 1)
+        return part.view(part.shape[0], batch, targets).transpose(0, 1)
 
     known = torch.where(observed, values, 0.0)
     found = scan(
@@ -189,7 +189,7 @@ def estimate_state(values: Tensor, observed: Tensor, seasons: Sequence[int]) -> 
 def _profile(values: Tensor, seen: Tensor, season: int) -> Tensor:
     """Fit cycles and phases; ``values`` hold 0 where ``seen`` does. The first entry belongs to the first step."""
     lacking = -values.shape[1] % season  # the first cycle is filled up with missing steps
-    shape = (len(values), -1, season, values.shape[2])
+    shape = (values.shape[0], -1, season, values.shape[2])
     cycles, there = (functional.pad(part, (0, 0, lacking, 0)).reshape(shape) for part in (values, seen))
     both = there[:, 1:] * there[:, :-1]
     slope = _mean(cycles[:, 1:] - cycles[:, :-1], both, (1, 2)) / season  # a step

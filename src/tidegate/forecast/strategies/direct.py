@@ -87,7 +87,7 @@ class DirectStrategy(CarriedStrategy):
         last = last_output(output, bidirectional=self.network.bidirectional)
         read = self.dropout(last)
         made = self.head(read, context) if isinstance(self.head, StepwiseHead) else self.head(read)
-        made = made.view(len(last), sizes.horizon, sizes.targets, self.meaning.size)
+        made = made.view(last.shape[0], sizes.horizon, sizes.targets, self.meaning.size)
         if self.faded:
             made = made * self.shares
         origin = self.scaling.origin(context.values, context.observed, sizes.horizon)
@@ -130,7 +130,7 @@ class StepwiseHead(nn.Module):
 
     def forward(self, last: Tensor, context: Context) -> Tensor:
         """Give ``[batch, horizon, target · size]`` of what was read ``[batch, feature]``."""
-        state = self.spread(last).view(len(last), self.horizon, _STATE)
+        state = self.spread(last).view(last.shape[0], self.horizon, _STATE)
         parts = [state, context.future(last.dtype)]
         if context.static is not None:
             parts.append(context.static.to(last.dtype).unsqueeze(1).expand(-1, self.horizon, -1))

@@ -71,7 +71,7 @@ class EncoderDecoderStrategy(Strategy):
             history = torch.cat([history, static.expand(-1, context.steps, -1)], dim=-1)
         encoded, state = self.encoder(history)
         origin = self.scaling.origin(context.values, context.observed, sizes.horizon)
-        parts = [origin.to(dtype), self.marks.expand(len(origin), -1, -1), context.future(dtype)]
+        parts = [origin.to(dtype), self.marks.expand(origin.shape[0], -1, -1), context.future(dtype)]
         if static is not None:
             parts.append(static.expand(-1, sizes.horizon, -1))
         decoded, _ = self.decoder(torch.cat([part for part in parts if part is not None], dim=-1), state)

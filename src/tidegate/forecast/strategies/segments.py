@@ -72,7 +72,7 @@ class SegmentsStrategy(Strategy):
         sizes, dtype = self.sizes, self.head.weight.dtype
         history = in_segments(context.history(dtype), sizes.segment, context.static)
         _, state = self.network(torch.relu(self.embed(history)))
-        batch = len(context.values)
+        batch = context.values.shape[0]
         made = self.head(self.dropout(self._decoded(context, state, batch, dtype)))
         made = made.view(batch, -1, sizes.targets, self.meaning.size)[:, : sizes.horizon]
         origin = self.scaling.origin(context.values, context.observed, sizes.horizon)
@@ -95,7 +95,7 @@ class SegmentsStrategy(Strategy):
         if future is not None:
             lacking = self.count * sizes.segment - sizes.horizon
             padded = nn.functional.pad(future, (0, 0, 0, lacking))
-            parts.append(padded.reshape(len(padded), self.count, -1))
+            parts.append(padded.reshape(padded.shape[0], self.count, -1))
         if context.static is not None:
             parts.append(context.static.to(dtype).unsqueeze(1).expand(-1, self.count, -1))
         return torch.cat(parts, dim=-1)

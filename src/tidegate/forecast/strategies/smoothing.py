@@ -85,7 +85,7 @@ class SmoothingStrategy(Strategy):
         last = last_output(output, bidirectional=self.network.bidirectional)
         read = self.dropout(last)
         made = self.head(read, context) if isinstance(self.head, StepwiseHead) else self.head(read)
-        made = made.view(len(last), sizes.horizon, sizes.targets, self.meaning.size)
+        made = made.view(last.shape[0], sizes.horizon, sizes.targets, self.meaning.size)
         origin = smoothed.state.forecast(sizes.horizon)
         if self.highway is not None:
             origin = origin + wide(self.highway(rest, last))

@@ -1,0 +1,6 @@
+"""Models as graphs for other runtimes."""
+
+from tidegate.export.exported import Exported, export_onnx
+from tidegate.export.modules import to_onnx
+
+__all__ = ["Exported", "export_onnx", "to_onnx"]
