@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -124,7 +125,7 @@ def speed(runs: int, *, sentences: ConllSentences, tagger: Tagger) -> str:
                     paths[index] = row[:length]
         return written(paths, answers.labels, answers.scheme, "iob2")
 
-    contenders = {
+    contenders: dict[str, Callable[[], list[list[str]]]] = {
         "tidegate": lambda: tagger.predict(tokens),
         "peer, batches of 32": lambda: by_peer(32, once=False),
         "peer, batches of 128": lambda: by_peer(128, once=False),

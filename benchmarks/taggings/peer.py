@@ -34,10 +34,10 @@ class Peer(nn.Module):
         self.network = torch_lstm(network.network)
         self.outputs = network.outputs
         crf = network.crf
-        with torch.no_grad():
-            self.transitions = crf.transitions.masked_fill(crf.forbidden_transitions, _NEVER)
-            self.start = crf.start.masked_fill(crf.forbidden_start, _NEVER)
-            self.end = crf.end.masked_fill(crf.forbidden_end, _NEVER)
+        self.transitions, self.start, self.end = (
+            crf.get_parameter(name).detach().masked_fill(crf.get_buffer(f"forbidden_{name}"), _NEVER)
+            for name in ("transitions", "start", "end")
+        )
 
     def encode(self, table: WordTable) -> Tensor:
         """Give the vectors of words."""
@@ -60,7 +60,7 @@ class Peer(nn.Module):
 
 def torch_lstm(stack: nn.Module) -> nn.LSTM:
     """Give torch's LSTM with the weights of a stack of one layer."""
-    (layer,) = stack.layers  # type: ignore[misc, union-attr]
+    (layer,) = stack.layers  # type: ignore[misc]
     twin = nn.LSTM(layer.input_size, layer.hidden_size, batch_first=True, bidirectional=True)
     twin.load_state_dict(layer.state_dict())
     return twin

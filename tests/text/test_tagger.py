@@ -242,7 +242,8 @@ def test_broken_text_is_refused_by_the_reader(tmp_path: Path) -> None:
 
 def test_nothing_to_tag(small_tagger: Make, tagged: Tagged) -> None:
     tagger = small_tagger(training=Training(epochs=1, validation=0)).fit(*tagged)
-    assert tagger.predict([]) == tagger.predict_spans([]) == []
+    assert tagger.predict([]) == []
+    assert tagger.predict_spans([]) == []
 
 
 def test_before_fit(small_tagger: Make) -> None:

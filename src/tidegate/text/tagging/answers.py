@@ -235,7 +235,7 @@ def _blocks(given: ConllSentences) -> Iterator[ConllSentences]:
 def _encoded_words(network: TaggerNetwork, table: WordTable) -> Tensor:
     """Read words in order of their lengths, so that few letters are padding."""
     order = torch.argsort(table.lengths, stable=True)
-    vectors = torch.cat([network.encode(table.take(rows)) for rows in order.split(_WORDS)])
+    vectors = torch.cat([network.encode(table.take(rows)) for rows in torch.split(order, _WORDS)])
     places = torch.empty_like(order)
     places[order] = torch.arange(len(order), device=order.device)
     return vectors[places]

@@ -38,7 +38,7 @@ class ContextScores(nn.Module):
     def __init__(self, buckets: int, columns: int, labels: int, dropout: float) -> None:
         super().__init__()
         self.buckets, self.dropout = buckets, dropout
-        self.templates = [(0, offsets) for offsets in _WORDS]
+        self.templates: list[tuple[int, tuple[int, ...]]] = [(0, offsets) for offsets in _WORDS]
         self.templates += [(column + 1, offsets) for column in range(columns) for offsets in _ENTRIES]
         self.entries = nn.Embedding(buckets, _RANK)
         nn.init.zeros_(self.entries.weight)
