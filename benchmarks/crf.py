@@ -105,8 +105,11 @@ def gradients(layer: nn.CRF, sizes: Sizes) -> Pair:
     require_agreement(calls[0](), calls[1](), tolerance=1e-3, what="log-likelihood")
     for ours, theirs in zip(*found, strict=True):
         require_agreement(ours, theirs, tolerance=1e-4, what="a gradient")
-    ours, theirs = (repeating(lambda call=call: torch.autograd.grad(-call().mean(), wanted)) for call in calls)
-    return ours, theirs
+
+    def differentiated(call: Callable[[], Tensor]) -> Contender:
+        return repeating(lambda: torch.autograd.grad(-call().mean(), wanted))
+
+    return differentiated(calls[0]), differentiated(calls[1])
 
 
 def decode(layer: nn.CRF, sizes: Sizes) -> Pair:

@@ -119,7 +119,7 @@ def test_everything_agrees_with_an_enumeration_of_all_paths(masks: str, scale: f
     emissions.requires_grad_()
     rows = oracles(crf, emissions, lengths)
     tags = allowed_tags(rows)
-    close = {"rtol": 1e-9, "atol": 1e-9} if dtype == torch.float64 else {"rtol": 2e-6, "atol": 1e-6}
+    close: dict[str, Any] = {"rtol": 1e-9, "atol": 1e-9} if dtype == torch.float64 else {"rtol": 2e-6, "atol": 1e-6}
 
     result = crf(emissions, tags, lengths=lengths)
     expected = [

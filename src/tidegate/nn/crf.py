@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from tidegate.errors import DataError, ShapeError, SpecError
-from tidegate.kernels import crf
+from tidegate.kernels import crf, dispatch
 from tidegate.kernels.autocast import autocast_dtype
 from tidegate.kernels.crf_reference import Chain
 from tidegate.nn.sequences import read_lengths
@@ -264,7 +264,7 @@ class CRF(nn.Module):
 
 def _all_finite(values: Tensor) -> bool:
     """Say whether all is well; in a compiled program or on the meta device there is nothing to look at."""
-    if torch.compiler.is_compiling() or values.is_meta or crf.dispatch.transformed():
+    if torch.compiler.is_compiling() or values.is_meta or dispatch.transformed():
         return True
     return math.isfinite(values.detach().sum().item())
 
