@@ -6,7 +6,6 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import numpy as np
 from typer import Option
 
 from tidegate._core.files import write_text
@@ -154,6 +153,8 @@ def _require_labels(data: LabelledSeries, path: Path | None) -> None:
 
 def _cut(data: LabelledSeries, share: float, seed: int) -> tuple[LabelledSeries, LabelledSeries]:
     """Hold out a share of each class, or of all numbers."""
+    import numpy as np
+
     from tidegate._core.seeds import derive_seed
     from tidegate.data import Labels, stratified_holdout
 

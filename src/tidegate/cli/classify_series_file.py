@@ -8,14 +8,14 @@ import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy.typing as npt
-
 from tidegate import __version__
 from tidegate.cli.console import Console
 from tidegate.errors import SpecError
 from tidegate.specs import Columns
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from tidegate.classify import SequenceClassifier, SequenceRegressor
     from tidegate.data import LabelledSeries
 
