@@ -182,7 +182,7 @@ def keywords(function: Callable[..., object]) -> list[str]:
     return [parameter.name for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY]
 
 
-@pytest.mark.parametrize("command", ["forecast", "detect", "predict", "evaluate", "info", "demo", "bench"])
+@pytest.mark.parametrize("command", ["forecast", "classify", "detect", "predict", "evaluate", "info", "demo", "bench"])
 def test_every_command_line_option_is_documented(command: str) -> None:
     assert sorted(first_column("docs/cli.md", f"tidegate {command}")) == sorted(options_of(command))
 
@@ -202,6 +202,10 @@ def test_every_parameter_of_the_tagger_is_documented() -> None:
     assert sorted(first_column("docs/tagging.md", "Word features")) == sorted(fields)
 
 
+def test_every_parameter_of_the_text_classifier_is_documented() -> None:
+    assert sorted(first_column("docs/text.md", "Parameters")) == sorted(keywords(tg.TextClassifier.__init__))
+
+
 def test_every_parameter_of_the_forecaster_is_documented() -> None:
     assert sorted(first_column("docs/forecasting.md", "Parameters")) == sorted(keywords(tg.Forecaster.__init__))
 
@@ -211,6 +215,9 @@ def test_every_parameter_of_the_forecaster_is_documented() -> None:
     [
         ("docs/training.md", "Training", tg.Training),
         ("docs/training.md", "Sampling", tg.Sampling),
+        ("docs/text.md", "Tokens", tg.Tokens),
+        ("docs/text.md", "Embeddings", tg.Embedding),
+        ("docs/text.md", "N-grams", tg.Wide),
         ("docs/forecasting.md", "Scaling", tg.Scaling),
         ("docs/forecasting.md", "Ensembles", tg.Member),
         ("docs/uncertainty.md", "Options", tg.Uncertainty),

@@ -41,7 +41,7 @@ def test_help_lists_the_commands(cli: Any) -> None:
     for arguments in (["--help"], []):
         result = cli(*arguments)
         assert result.code == 0
-        names = ("forecast", "predict", "evaluate", "info", "demo", "bench")
+        names = ("forecast", "classify", "predict", "evaluate", "info", "demo", "bench")
         assert [name for name in names if f"  {name}  " not in result.out] == []
 
 

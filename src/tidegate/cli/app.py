@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from tidegate import __version__
-from tidegate.cli import bench, demo, detect, evaluate, forecast, info, predict, tag
+from tidegate.cli import bench, classify, demo, detect, evaluate, forecast, info, predict, serve, tag
 from tidegate.cli.boundary import guarded
 from tidegate.cli.flags import command
 
@@ -27,10 +27,12 @@ app = typer.Typer(
 )
 for name, module in {
     "forecast": forecast,
+    "classify": classify,
     "detect": detect,
     "tag": tag,
     "predict": predict,
     "evaluate": evaluate,
+    "serve": serve,
     "info": info,
     "demo": demo,
     "bench": bench,

@@ -6,6 +6,7 @@ from tidegate.data.batches import Arrays, Batch, Batches, ContinuousBatches, Int
 from tidegate.data.bucketing import BucketedBatches, in_length_order
 from tidegate.data.conll import ConllSentences, read_conll, write_conll
 from tidegate.data.csvfile import read_csv
+from tidegate.data.embeddings import read_embeddings
 from tidegate.data.extension import extended, new_starts
 from tidegate.data.features import calendar_features, fourier_features, with_time_features
 from tidegate.data.frames import read_frame, to_frame
@@ -25,6 +26,7 @@ from tidegate.data.splits import Split, split_bounds
 from tidegate.data.strata import stratified_folds, stratified_holdout
 from tidegate.data.strings import pack_strings, unpack_strings
 from tidegate.data.table import SeriesTable, Vocabulary, future_times
+from tidegate.data.textfile import LabelledTexts, read_text_csv
 from tidegate.data.tsfile import read_ts
 from tidegate.data.windows import Windows
 
@@ -38,6 +40,7 @@ __all__ = [
     "Future",
     "IntArray",
     "LabelledSeries",
+    "LabelledTexts",
     "Labels",
     "MultiLabels",
     "Ragged",
@@ -65,9 +68,11 @@ __all__ = [
     "pack_strings",
     "read_conll",
     "read_csv",
+    "read_embeddings",
     "read_frame",
     "read_future",
     "read_future_csv",
+    "read_text_csv",
     "read_ts",
     "seasons",
     "series_of",

@@ -76,6 +76,7 @@ _NAMES = {
     "theta": "Theta (line and smoothing, season adjusted)",
     "majority": "Majority class",
     "mean": "Mean of training",
+    "naive_bayes": "Naive Bayes (on words)",
     "random": "Random scores",
     "deviation": "Deviation (distance from the mean)",
     "nearest": "Nearest neighbour (Euclidean distance)",

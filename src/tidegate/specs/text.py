@@ -108,8 +108,8 @@ class Wide:
     kind: ClassVar[str] = "wide"
 
     words: int = 2
-    characters: tuple[int, int] | None = None
-    minimum: int = 1
+    characters: tuple[int, int] | None = (1, 5)
+    minimum: int = 2
     penalty: float | None = None
     share: float | None = None
 

@@ -189,7 +189,11 @@ class TextClassifier(Estimator):
 
         A label is likely from a probability of ½ on. Raises as `predict_proba`.
         """
-        probabilities = self.predict_proba(texts)
+        return self.decide(self.predict_proba(texts))
+
+    def decide(self, probabilities: npt.NDArray[np.float64]) -> npt.NDArray[Any] | list[list[Label]]:
+        """Give what `predict` gives for texts of these probabilities, ``[text, class]``."""
+        self._require_fitted("decide")
         if self.several_:
             return [
                 [self.fitted_.classes.names[code] for code in np.flatnonzero(row >= _LIKELY)] for row in probabilities

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -89,8 +89,8 @@ def fit_linear(
     several: bool,
     penalties: Sequence[float],
     weight: Floats | None = None,
-) -> list[Linear]:
-    """Fit the weights for each of some penalties, each going on from the one before.
+) -> Iterator[Linear]:
+    """Fit the weights for each of some penalties, each going on from the one before, when it is asked for.
 
     Parameters
     ----------
@@ -110,12 +110,10 @@ def fit_linear(
     ratios = log_count_ratios(columns, target, ngrams)
     loss = _Loss(columns, ratios.astype(np.float64), target, several=several, weight=weight)
     weights = np.zeros((ngrams + 1, target.shape[1]))
-    found = []
     for penalty in penalties:
         weights = _minimised(functools.partial(loss, penalty=penalty), weights)
         rounded = weights.astype(np.float32)
-        found.append(Linear(ratios=ratios, weights=rounded[:-1], bias=rounded[-1]))
-    return found
+        yield Linear(ratios=ratios, weights=rounded[:-1], bias=rounded[-1])
 
 
 class _Loss:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -143,13 +143,32 @@ def fit_wide(
         raise DataError(f"no n-gram is in {spec.minimum} training texts; lower the minimum of Wide(…)")
     asked = _USUAL if spec.penalty is None else spec.penalty
     penalties = PENALTIES if spec.penalty is None and held is not None else (asked,)
-    columns = ngrams.columns(texts.tokens, texts.written)
     fitted = fit_linear(
-        columns, marks, len(ngrams), several=several or classes == 2, penalties=penalties, weight=weight
+        ngrams.columns(texts.tokens, texts.written),
+        marks,
+        len(ngrams),
+        several=several or classes == 2,
+        penalties=penalties,
+        weight=weight,
     )
-    best = 0
-    if held is not None and len(penalties) > 1:
-        asked_columns = ngrams.columns(held[0].tokens, held[0].written)
-        losses = [likelihood(each.logits(asked_columns, classes), held[1], several=several) for each in fitted]
-        best = int(np.argmin(losses))
-    return WideModel(ngrams=ngrams, linear=fitted[best], penalty=penalties[best])
+    models = (
+        WideModel(ngrams=ngrams, linear=linear, penalty=penalty)
+        for linear, penalty in zip(fitted, penalties, strict=True)
+    )
+    if held is None or len(penalties) == 1:
+        return next(models)
+    return _likeliest(models, *held, classes=classes, several=several)
+
+
+def _likeliest(
+    models: Iterator[WideModel], texts: WideTexts, target: npt.NDArray[Any], *, classes: int, several: bool
+) -> WideModel:
+    """Take models, from strong to weak penalties, until one is less likely than the one before, which is the best."""
+    best, lowest = None, np.inf
+    for model in models:
+        loss = likelihood(model.logits(texts, classes), target, several=several)
+        if loss >= lowest:
+            break
+        best, lowest = model, loss
+    assert best is not None
+    return best
