@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from tidegate import SequenceClassifier
+from tidegate import Augmentation, SequenceClassifier
 from tidegate.classify.baselines import nearest
 from tidegate.data import LabelledSeries, Labels, read_ts, stratified_folds
 from tidegate.metrics.class_probabilities import log_loss
@@ -35,7 +35,8 @@ HEADER = (
 
 def recipe(seed: int, steps: int | None = None) -> SequenceClassifier:
     """Give the one recipe of all sets; fewer ``steps`` are for seeing that it works."""
-    model = SequenceClassifier(seed=seed, device="cpu")
+    changes = Augmentation(crop=0.1, time_warp=0.2, magnitude_warp=0.2)
+    model = SequenceClassifier(augmentation=changes, seed=seed, device="cpu")
     return model if steps is None else model.set_params(training__max_steps=steps)
 
 

@@ -60,7 +60,7 @@ class SequenceClassifier(Estimator):
     augmentation
         How examples are changed at random in training.
     training
-        How the networks are trained. Without ``epochs`` and ``max_steps``, sixty passes, of at least 500 and at most
+        How the networks are trained. Without ``epochs`` and ``max_steps``, sixty passes, of at least 800 and at most
         2000 steps. ``validation`` is the share of each class that stops the training early.
     members
         How many networks, which differ in their seeds; probabilities are their mean.

@@ -25,7 +25,7 @@ from tidegate.training.members import member_outputs, train_members
 
 __all__ = ["FittedSeries", "fit_series"]
 
-_LEAST_STEPS, _MOST_STEPS = 500, 2_000  # by default
+_LEAST_STEPS, _MOST_STEPS = 800, 2_000  # by default
 _PASSES = 60
 
 
