@@ -208,7 +208,7 @@ class TaggingReport:
         if not one.right:
             truth = self._marked(one.tokens, one.true)
             said = f'<p class="faint">Found</p>{said}<p class="faint">Truth</p><p class="words" dir="auto">{truth}</p>'
-        return f'<div class="example">{said}</div>'
+        return f'<figure class="example">{said}</figure>'
 
     def _marked(self, tokens: Sequence[str], spans: Sequence[MarkedSpan]) -> str:
         begins = {span.start: span for span in spans}
