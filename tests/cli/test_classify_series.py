@@ -209,3 +209,68 @@ def test_a_class_that_training_never_saw(run: tuple[Path, dict[str, Any]], cli: 
     result = cli("evaluate", run[0] / "run" / "model.safetensors", path)
     assert (result.code, result.out) == (2, "")
     assert result.errors == ["tidegate: error: label 'slack' of row 1 was not seen in training; known: 'ebb', 'flow'"]
+
+
+# ------------------------------------------------------------------------------------------- the command as a whole
+
+
+def test_the_command(tmp_path: Path, cli: Any) -> None:
+    path, test = ts_file(tmp_path / "train.ts"), ts_file(tmp_path / "test.ts", number=6, seed=1)
+    quick = ("--max-steps", 4, "--hidden-size", 2, "--device", "cpu", "--quiet")
+    result = cli("classify", path, "--test", test, "--out", tmp_path / "run", *quick, "--json")
+    assert (result.code, result.err) == (0, "")
+    assert json.loads(result.out)["held_out"] == 6
+    result = cli("classify", path, "--test", test, "--out", tmp_path / "run", *quick)
+    assert (result.code, result.err) == (0, "")
+    assert "Nearest neighbour" in result.out
+    assert str(tmp_path / "run" / "predictions.csv") in result.out
+    table = csv_file(tmp_path / "tides.csv")
+    columns = ("--id", "gauge", "--time", "hour", "--label", "tide", "--channel", "level", "--channel", "wind")
+    result = cli("classify", table, *columns, "--out", tmp_path / "table", *quick, "--json")
+    assert (result.code, json.loads(result.out)["channels"]) == (0, ["level", "wind"])
+
+
+@pytest.mark.parametrize(
+    ("content", "arguments", "message"),
+    [
+        (
+            "@seriesLength 3\n@classLabel true a b\n@data\n1,2:a\n",
+            (),
+            "'tides.ts', line 4: 2 steps, where @seriesLength says 3",
+        ),
+        ("@classLabel true a b\n@data\n:a\n", (), "'tides.ts', line 3: a series of length 0; leave it out"),
+        (
+            "@classLabel true a b\n@data\n1:a\ninf:b\n",
+            (),
+            "'tides.ts', line 4: value 1 is infinite; correct it, or write ? if it is missing",
+        ),
+        (
+            "@classLabel true a b\n@data\n1:a\n2:a\n",
+            (),
+            "expected labels of two classes at least, or there is nothing to tell apart; got only 'a'",
+        ),
+        (
+            "@classLabel true a b\n@data\n1,?:a\n?,?:b\n",
+            (),
+            "series 1 has no value at all, all are missing; leave it out",
+        ),
+        ("@data\n1,\xff\n", (), "'tides.ts', line 2: byte 0xff: expected UTF-8 text; save the file as UTF-8"),
+        ("@data\n1,\0\n", (), "'tides.ts', line 2: a NUL byte; expected text, this is a binary file"),
+        (
+            "@classLabel true a b\n@data\n1:a\n2:b\n",
+            ("--pooling", "sum"),
+            "pooling must be one of 'last', 'mean', 'max', 'mean_max', 'attention'; ",
+        ),
+    ],
+)
+def test_bad_input_is_one_line_and_nothing_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cli: Any, content: str, arguments: tuple[str, ...], message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("tides.ts").write_bytes(content.encode("latin-1"))
+    ts_file(Path("test.ts"))
+    result = cli("classify", "tides.ts", "--test", "test.ts", "--out", "run", *arguments)
+    assert (result.code, result.out) == (2, "")
+    assert len(result.errors) == 1
+    assert result.errors[0].startswith(f"tidegate: error: {message}")
+    assert not Path("run").exists()
