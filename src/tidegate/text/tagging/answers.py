@@ -149,8 +149,9 @@ class TaggerAnswers:
         A span's is the sum over the paths that have it, over the sum over all paths: two runs of the forward algorithm.
         """
         paths, _ = crf.decode(emissions, lengths=lengths)
+        labels, scheme = self.labels, self.scheme
         found = [
-            spans_of([self.labels[code] for code in row[:length]], self.scheme)
+            spans_of([labels[code] for code in row[:length]], scheme)
             for row, length in zip(paths.tolist(), lengths.tolist(), strict=True)
         ]
         rows = torch.tensor([row for row, spans in enumerate(found) for _ in spans], dtype=torch.int64)
@@ -171,12 +172,13 @@ class TaggerAnswers:
             torch.tensor([getattr(span, name) for span in spans], device=emissions.device)[:, None]
             for name in ("start", "stop")
         )
+        labels = self.labels
         within = (steps >= starts) & (steps < stops)  # [span, time]
-        others = torch.arange(len(self.labels), device=emissions.device) != paths.unsqueeze(-1)
+        others = torch.arange(len(labels), device=emissions.device) != paths.unsqueeze(-1)
         forbidden = within.unsqueeze(-1) & others
         if self.scheme == "iob2":  # which has no tag for an end: the span must not go on
-            going = torch.tensor([self.labels.index(f"I-{span.type}") for span in spans], device=emissions.device)
-            further = torch.arange(len(self.labels), device=emissions.device) == going[:, None]  # [span, label]
+            going = torch.tensor([labels.index(f"I-{span.type}") for span in spans], device=emissions.device)
+            further = torch.arange(len(labels), device=emissions.device) == going[:, None]  # [span, label]
             forbidden |= (steps == stops).unsqueeze(-1) & further.unsqueeze(1)
         return emissions.masked_fill(forbidden, _NEVER)
 

@@ -119,7 +119,7 @@ def _check_tokens(given: ConllSentences) -> None:
     for index, tokens in enumerate(given.tokens):
         if not tokens:
             raise DataError(f"{given.place(index)} has no tokens; leave empty sentences out")
-        if set(map(type, tokens)) == {str} and "" not in tokens and not any("\0" in token for token in tokens):
+        if set(map(type, tokens)) == {str} and "" not in tokens and "\0" not in "".join(tokens):
             continue
         for place, token in enumerate(tokens):
             if not isinstance(token, str):

@@ -117,16 +117,13 @@ class TagVocabulary:
 
     def column_codes(self, given: ConllSentences) -> npt.NDArray[np.int64]:
         """Give the codes of further columns, ``[token, column]``."""
-        entries: tuple[Mapping[str, int], ...] = self._entries  # type: ignore[attr-defined]
-        return np.stack(
-            [
-                np.array(
-                    [known.get(entry, UNKNOWN) for sentence in given.columns for entry in sentence[place]], np.int64
-                )
-                for place, known in enumerate(entries)
-            ],
-            axis=1,
-        )
+        known: tuple[Mapping[str, int], ...] = self._entries  # type: ignore[attr-defined]
+        columns = []
+        for place, codes in enumerate(known):
+            flat = list(itertools.chain.from_iterable(sentence[place] for sentence in given.columns))
+            found = {entry: codes.get(entry, UNKNOWN) for entry in dict.fromkeys(flat)}
+            columns.append(np.fromiter(map(found.__getitem__, flat), np.int64, len(flat)))
+        return np.stack(columns, axis=1)
 
     def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
         """Give it as arrays for a model file."""
