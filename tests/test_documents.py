@@ -182,7 +182,9 @@ def keywords(function: Callable[..., object]) -> list[str]:
     return [parameter.name for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY]
 
 
-@pytest.mark.parametrize("command", ["forecast", "classify", "detect", "predict", "evaluate", "info", "demo", "bench"])
+@pytest.mark.parametrize(
+    "command", ["forecast", "classify", "detect", "predict", "evaluate", "serve", "info", "demo", "bench"]
+)
 def test_every_command_line_option_is_documented(command: str) -> None:
     assert sorted(first_column("docs/cli.md", f"tidegate {command}")) == sorted(options_of(command))
 

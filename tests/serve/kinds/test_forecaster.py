@@ -247,7 +247,7 @@ def test_a_sequence_answers_as_all_its_rows_would(frame: pd.DataFrame) -> None:
         (
             {"values": np.zeros((1, 1, 1))},
             Status.INVALID,
-            "a row of input 'values' has 1 steps; the model needs 2 at least",
+            "a row of input 'values' has 1 steps; the model needs 4 at least",
         ),
         (
             {"values": np.full((1, 30, 1), np.nan)},
