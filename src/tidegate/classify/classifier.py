@@ -136,7 +136,7 @@ class SequenceClassifier(Estimator):
         self.device = device
         checks.one_of("class_weight", class_weight, (None, "balanced"))
         checks.probability("calibration", calibration)
-        _ = self._recipe  # which checks the rest
+        Recipe.of(self)  # which checks the rest
 
     def fit(
         self,
@@ -180,7 +180,7 @@ class SequenceClassifier(Estimator):
         if self.class_weight is not None:
             weight = (1.0 if weight is None else weight) * balanced_weights(codes[rows], len(labels))[codes]
         fitted = fit_series(
-            self._recipe,
+            Recipe.of(self),
             RaggedExamples(sequences, codes, weight).subset(rows),
             outputs=len(labels),
             loss="cross_entropy",
@@ -268,19 +268,6 @@ class SequenceClassifier(Estimator):
         """The classes, sorted."""
         return self.labels_.decode(np.arange(len(self.labels_)))
 
-    @property
-    def _recipe(self) -> Recipe:
-        return Recipe(
-            network=self.network,
-            pooling=self.pooling,
-            dropout=self.dropout,
-            scaling=self.scaling,
-            augmentation=self.augmentation,
-            training=self.training,
-            members=self.members,
-            seed=self.seed,
-        )
-
     def _compared(self, action: str, X: SeriesLike, y: npt.ArrayLike | None) -> tuple[Ragged, npt.NDArray[np.int64]]:
         self._require_fitted(action)
         sequences, given = said_of(X, y, channels=self.fitted_.design.channels)
@@ -310,7 +297,7 @@ class SequenceClassifier(Estimator):
         labels, temperature = Labels.of(names), float(learned["temperature"])
         if list(labels.names) != names or len(names) != learned["outputs"] or not temperature > 0:
             raise ModelFileError(f"{len(names)} classes and a temperature of {temperature} do not fit the outputs")
-        fitted = FittedSeries.restored(self._recipe, learned, arrays, resolve_device(self.device))
+        fitted = FittedSeries.restored(Recipe.of(self), learned, arrays, resolve_device(self.device))
         self._take(fitted, labels, temperature)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 from tidegate.classify.network import Design
 from tidegate.errors import SpecError
@@ -47,6 +48,11 @@ class Recipe:
             raise SpecError("training.sampling chooses among the windows of a table; whole series have none")
         checks.whole("members", self.members)
         checks.whole("seed", self.seed, least=0)
+
+    @classmethod
+    def of(cls, estimator: Any) -> Recipe:
+        """Take them from an estimator, which stores them under these names. Raises `SpecError`."""
+        return cls(**{field.name: getattr(estimator, field.name) for field in dataclasses.fields(cls)})
 
     def design(self, *, channels: int, outputs: int, missing: bool) -> Design:
         """Say what to build for series of so many channels."""

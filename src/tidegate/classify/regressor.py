@@ -102,7 +102,7 @@ class SequenceRegressor(Estimator):
         self.seed = seed
         self.device = device
         checks.one_of("loss", loss, ("mse", "mae", "huber"))
-        _ = self._recipe  # which checks the rest
+        Recipe.of(self)  # which checks the rest
 
     def fit(
         self,
@@ -136,7 +136,7 @@ class SequenceRegressor(Estimator):
         if not scale > 1e-12 * abs(loc):
             raise DataError(f"all numbers are {numbers[0]:g}: there is nothing to learn; give others as well")
         fitted = fit_series(
-            self._recipe,
+            Recipe.of(self),
             RaggedExamples(sequences, (numbers - loc) / scale, weight),
             outputs=1,
             loss=self.loss,
@@ -193,19 +193,6 @@ class SequenceRegressor(Estimator):
         """The columns of the table that was trained on."""
         return self.fitted_.columns
 
-    @property
-    def _recipe(self) -> Recipe:
-        return Recipe(
-            network=self.network,
-            pooling=self.pooling,
-            dropout=self.dropout,
-            scaling=self.scaling,
-            augmentation=self.augmentation,
-            training=self.training,
-            members=self.members,
-            seed=self.seed,
-        )
-
     def _compared(
         self, action: str, X: SeriesLike, y: npt.ArrayLike | None
     ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
@@ -232,7 +219,7 @@ class SequenceRegressor(Estimator):
         loc, scale = float(learned["loc"]), float(learned["scale"])
         if learned["outputs"] != 1 or not math.isfinite(loc) or not scale > 0:
             raise ModelFileError(f"{learned['outputs']} outputs in units of {scale} about {loc} tell no number")
-        fitted = FittedSeries.restored(self._recipe, learned, arrays, resolve_device(self.device))
+        fitted = FittedSeries.restored(Recipe.of(self), learned, arrays, resolve_device(self.device))
         self.fitted_, self.loc_, self.scale_ = fitted, loc, scale
 
 
