@@ -87,8 +87,9 @@ class Tokenizer:
                 return words[: self.spec.length], len(words) > self.spec.length
         pieces = list(itertools.islice(self._pieces(text), self.spec.length + 1))
         kept = pieces[: self.spec.length]
-        cut = len(kept) < len(pieces) or any(piece.stop - piece.start == LONGEST_WORD for piece in kept)
-        return [piece.token for piece in kept], cut
+        words = _words(text, self.spec) if self.subwords is not None else iter(kept)
+        cut = any(word.stop - word.start == LONGEST_WORD for word in itertools.islice(words, self.spec.length))
+        return [piece.token for piece in kept], cut or len(kept) < len(pieces)
 
     def pieces(self, text: str) -> list[Piece]:
         """Give the tokens of a text with their places."""
