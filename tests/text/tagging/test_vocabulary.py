@@ -63,3 +63,11 @@ def test_there_and_back() -> None:
     wrong = vocabulary.to_arrays() | {"letters.ends": np.array([1, 14], np.int64)}
     with pytest.raises(DataError, match="expected the letters as one text; got 2"):
         TagVocabulary.from_arrays(wrong, 1)
+
+
+def test_words_are_normalised_as_each_is_alone() -> None:
+    words = ["ΟΔΟΣ", "Σ", "İ", "", "ǅ9", "A\0B", "٣"]
+    expected = [word.replace("\0", "\ufffd").lower().replace("9", "0") for word in words]
+    assert normalised(words, WordFeatures()) == expected
+    assert normalised([words[0], words[3]], WordFeatures()) == [expected[0], ""]
+    assert normalised([], WordFeatures()) == []

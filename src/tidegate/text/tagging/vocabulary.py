@@ -21,6 +21,7 @@ __all__ = ["UNKNOWN", "TagVocabulary", "normalised"]
 
 UNKNOWN = 0  # the code of what was not in training; the others follow from 1 on
 _DIGITS = str.maketrans("0123456789", "0" * 10)
+_BETWEEN = "\0"  # no token holds it
 _LONGEST = 100  # letters of a word in the vocabulary; what is longer is data that lost its spaces
 
 
@@ -30,8 +31,13 @@ def normalised(words: Iterable[str], features: WordFeatures) -> list[str]:
     >>> normalised(["Pier", "1984"], WordFeatures())
     ['pier', '0000']
     """
-    written = [word.lower() for word in words] if features.lower else list(words)
-    return [word.translate(_DIGITS) for word in written] if features.fold_digits else written
+    given = list(words)
+    joined = _BETWEEN.join(given)  # one call for all: there are many, and they are short
+    joined = joined.lower() if features.lower else joined
+    written = (joined.translate(_DIGITS) if features.fold_digits else joined).split(_BETWEEN) if given else []
+    if len(written) != len(given):
+        return [word for each in given for word in normalised([each.replace(_BETWEEN, "\ufffd")], features)]
+    return written
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)

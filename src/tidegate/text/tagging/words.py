@@ -80,8 +80,11 @@ def word_table(surfaces: Sequence[str], vocabulary: TagVocabulary, features: Wor
 def _code_points(words: Sequence[str]) -> tuple[IntArray, IntArray]:
     """Give the code points of each word, ``[word, letter]``, 0 behind its end, and how many there are."""
     half = _LONGEST // 2
-    short = [word if len(word) <= _LONGEST else word[:half] + word[-half:] for word in words]
+    short = words
     lengths = np.fromiter(map(len, short), np.int64, len(short))
+    if lengths.max(initial=0) > _LONGEST:
+        short = [word if len(word) <= _LONGEST else word[:half] + word[-half:] for word in words]
+        lengths = np.minimum(lengths, _LONGEST)
     flat = np.frombuffer("".join(short).encode("utf-32-le", "surrogatepass"), np.uint32)
     codes = np.zeros((len(short), int(lengths.max(initial=1))), np.int64)
     codes[np.arange(codes.shape[1]) < lengths[:, None]] = flat
@@ -135,8 +138,10 @@ def _shapes(codes: IntArray, lengths: IntArray) -> IntArray:
 
 def _kinds(codes: IntArray) -> IntArray:
     """Give upper case 1, lower case 2, digit 3, other letters 4; signs stand for themselves."""
-    distinct, inverse = np.unique(codes, return_inverse=True)
-    return np.array([_kind(code) for code in distinct.tolist()], np.int64)[inverse.reshape(codes.shape)]
+    occurring = np.flatnonzero(np.bincount(codes.ravel(), minlength=1))
+    kinds = np.zeros(len(occurring) and int(occurring[-1]) + 1, np.int64)
+    kinds[occurring] = [_kind(code) for code in occurring.tolist()]
+    return kinds[codes]
 
 
 def _kind(code: int) -> int:
