@@ -14,8 +14,8 @@ from torch import Tensor
 
 from tidegate import Direct, Forecaster, Member, Recurrent, Recursive, Scaling, Segments, Training, Uncertainty
 from tidegate.data import Batch, Windows, read_frame
-from tidegate.errors import ShapeError, SpecError
-from tidegate.forecast.ensemble import EnsembleObjective, ForecastEnsemble, check_shapes
+from tidegate.errors import SpecError
+from tidegate.forecast.ensemble import EnsembleObjective, ForecastEnsemble
 from tidegate.forecast.network import Design, ForecastNetwork
 from tidegate.forecast.scores import seasonal_scales
 from tidegate.nn.calibration import Calibration
@@ -213,20 +213,6 @@ def test_a_row_of_weight_3_counts_as_three(make_network: MakeNetwork, make_batch
 def test_only_ensembles_are_trained(make_batch: MakeBatch) -> None:
     with pytest.raises(TypeError, match="expected a ForecastEnsemble, got Linear"):
         EnsembleObjective()(torch.nn.Linear(1, 1), make_batch())
-
-
-def test_arrays_that_do_not_fit(make_design: MakeDesign) -> None:
-    ensemble = ForecastEnsemble([make_design(), make_design()])
-    arrays = dict(ensemble.state_dict())
-    check_shapes(ensemble, arrays)
-    name = "members.1.strategy.head.bias"
-    with pytest.raises(ShapeError) as caught:
-        check_shapes(ensemble, {**arrays, name: torch.zeros(3)})
-    assert str(caught.value) == f"expected {name!r} of shape [4], got [3]"
-    del arrays[name]
-    with pytest.raises(ShapeError) as caught:
-        check_shapes(ensemble, arrays)
-    assert str(caught.value) == f"the network described has a tensor {name!r}, which is absent"
 
 
 # -- fitted --------------------------------------------------------------------------------------------------

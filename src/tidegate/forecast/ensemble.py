@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
 import torch
 from torch import Tensor, nn
 
 from tidegate.data import Batch
-from tidegate.errors import ShapeError
 from tidegate.forecast.channels import apart
 from tidegate.forecast.network import Design, ForecastNetwork
 from tidegate.nn.calibration import Calibration
@@ -17,7 +15,7 @@ from tidegate.nn.scaling import WindowScale
 from tidegate.training import Outcome
 from tidegate.training.losses import Loss, reduce_loss
 
-__all__ = ["EnsembleObjective", "ForecastEnsemble", "check_shapes"]
+__all__ = ["EnsembleObjective", "ForecastEnsemble"]
 
 
 class ForecastEnsemble(nn.Module):
@@ -132,15 +130,6 @@ def _measured(network: ForecastNetwork, scale: Tensor, unit: Tensor | None) -> L
         return elements if counts is None else elements * counts
 
     return loss
-
-
-def check_shapes(network: nn.Module, arrays: Mapping[str, Any]) -> None:
-    """Hold ``arrays`` against a network, which may lie on the meta device. Raises `ShapeError`."""
-    for name, tensor in network.state_dict().items():
-        if name not in arrays:
-            raise ShapeError(f"the network described has a tensor {name!r}, which is absent")
-        if tuple(arrays[name].shape) != tuple(tensor.shape):
-            raise ShapeError(f"expected {name!r} of shape {list(tensor.shape)}, got {list(arrays[name].shape)}")
 
 
 def _median(parts: list[Tensor]) -> Tensor:

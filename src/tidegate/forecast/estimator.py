@@ -13,13 +13,14 @@ from tidegate._core.seeds import derive_seed
 from tidegate.data import Future, SeriesTable, Windows, extended, new_starts, read_future, with_time_features
 from tidegate.errors import SpecError, StateError
 from tidegate.estimator import Estimator, register
+from tidegate.estimator.restoring import restored_history
 from tidegate.forecast.answers import Answers
 from tidegate.forecast.backtest import Backtest, Evaluation, backtest_folds, evaluate_windows, fit_folds, make_folds
 from tidegate.forecast.baselines import BASELINES, FloatArray
 from tidegate.forecast.ensemble import ForecastEnsemble
 from tidegate.forecast.fitting import fine_tuned, fit_forecaster
 from tidegate.forecast.frames import forecast_frame
-from tidegate.forecast.learned import arrays_of, restored_ensemble, restored_history
+from tidegate.forecast.learned import arrays_of, restored_ensemble
 from tidegate.forecast.plan import check_options, check_units
 from tidegate.forecast.recipe import Recipe
 from tidegate.forecast.scores import levels_of
