@@ -7,6 +7,7 @@ import dataclasses
 import logging
 import signal
 import socket
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -24,6 +25,9 @@ __all__ = ["Server", "Serving", "serve"]
 
 _LOG = logging.getLogger("tidegate.serve")
 _LARGEST_PORT = 65535
+# Seconds after which a thread gives up the interpreter to another that waits. With Python's own 5 ms a hand-over between
+# the event loop and the thread of a model would last longer than a batch does.
+_SWITCH = 1e-4
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -108,6 +112,7 @@ class Server:
             If there is no usable model, or a port is taken.
         """
         serving, limits = self.serving, self.serving.limits
+        sock: socket.socket | None = None
         try:
             await self.engine.start()
             if serving.http is not None:
@@ -125,6 +130,8 @@ class Server:
             if self._grpc is not None:
                 await self._grpc.start()
         except BaseException:
+            if sock is not None:
+                sock.close()
             await self.engine.close()
             raise
 
@@ -164,12 +171,15 @@ async def serve(serving: Serving, started: Callable[[Server], None]) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    switch = sys.getswitchinterval()
+    sys.setswitchinterval(_SWITCH)
     try:
         await server.start()
         started(server)
         await stop.wait()
         await server.stop()
     finally:
+        sys.setswitchinterval(switch)
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.remove_signal_handler(number)
 

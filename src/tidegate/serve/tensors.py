@@ -24,6 +24,12 @@ DATATYPES: Mapping[str, np.dtype[Any]] = {
     "BYTES": np.dtype("O"),
 }  # fmt: skip
 _NAMES = {dtype: name for name, dtype in DATATYPES.items()}
+_KINDS: Mapping[str, frozenset[type]] = {
+    "b": frozenset({bool}),
+    "i": frozenset({int}),
+    "u": frozenset({int}),
+    "f": frozenset({int, float}),
+}
 _MOST_DIMENSIONS = 8
 _LARGEST_DIMENSION = 2**31 - 1
 _PREFIX = 4  # bytes of the length before each element of BYTES
@@ -129,13 +135,12 @@ def from_list(name: str, datatype: str, shape: Sequence[int], values: Sequence[A
     if dtype.hasobject:
         return _encoded(name, values).reshape(shape)
     try:
-        made = np.array(values, dtype=np.float64 if dtype.kind == "f" else None)
-        wrong = (dtype.kind == "b" and made.dtype != dtype) or (dtype.kind in "iu" and made.dtype.kind not in "iu")
-        if made.ndim != 1 or (wrong and count) or _beyond(made, dtype):
-            raise ValueError
+        if not _KINDS[dtype.kind].issuperset(map(type, values)):
+            raise TypeError
+        with np.errstate(over="ignore"):  # what a float32 cannot hold becomes infinite, and is refused as such
+            return np.array(values, np.float64 if dtype.kind == "f" else dtype).astype(dtype).reshape(shape)
     except (TypeError, ValueError, OverflowError) as error:
         raise _invalid(name, f"must hold {count} elements of {datatype}, and holds others") from error
-    return made.astype(dtype).reshape(shape)
 
 
 def to_raw(array: np.ndarray) -> bytes:
@@ -186,14 +191,6 @@ def _objects(items: list[bytes]) -> np.ndarray:
     array = np.empty(len(items), object)
     array[:] = items
     return array
-
-
-def _beyond(made: np.ndarray, dtype: np.dtype[Any]) -> bool:
-    """Say whether a whole number lies outside the range of its type."""
-    if dtype.kind not in "iu" or not made.size:
-        return False
-    limits = np.iinfo(dtype)
-    return int(made.min()) < limits.min or int(made.max()) > limits.max
 
 
 def _invalid(name: str, what: str) -> RequestError:
