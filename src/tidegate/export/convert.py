@@ -100,9 +100,11 @@ def node_counts(model: Any) -> dict[str, int]:
 
 
 def _translations() -> dict[Any, Any]:
-    from tidegate.export.operators import recurrent
+    from tidegate.export.operators import nodes, recurrent
 
     return {
+        torch.ops.aten.amin.default: nodes.amin,
+        torch.ops.aten.amax.default: nodes.amax,
         torch.ops.tidegate.lstm.default: recurrent.lstm,
         torch.ops.tidegate.gru.default: recurrent.gru,
     }

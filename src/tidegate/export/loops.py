@@ -82,7 +82,7 @@ class LoopedRecursion(Strategy):
             return _rolled(shared, made, origins, state, known)
 
         begin = [inner.head(output[:, -1:]), origins, *(part.contiguous() for part in flat)]
-        _, raw = scan(step, begin, _ahead(context, sizes.horizon))  # [horizon, batch, 1, target, size]
+        raw: Tensor = scan(step, begin, _ahead(context, sizes.horizon))[1]  # [horizon, batch, 1, target, size]
         return raw.squeeze(2).transpose(0, 1)
 
 

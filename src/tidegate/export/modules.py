@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -93,8 +94,8 @@ def module_exportable(
     inputs = _ports(example, axes)
 
     def reference(given: Mapping[str, Tensor]) -> tuple[Tensor, ...]:
-        with torch.inference_mode():
-            return tuple(pytree.tree_leaves(ready(**given)))
+        with torch.inference_mode():  # on a copy: a call may leave something behind
+            return tuple(pytree.tree_leaves(copy.deepcopy(ready)(**given)))
 
     steps = _size("time", inputs, example)
     return Exportable(

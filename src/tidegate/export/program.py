@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 
-from tidegate.errors import SpecError, UnsupportedError
+from tidegate.errors import TidegateError, UnsupportedError
 from tidegate.export.ports import Port
 
 __all__ = ["for_inference", "open_axes", "output_axes", "quiet", "traced"]
@@ -65,7 +65,7 @@ def traced(module: nn.Module, examples: Sequence[Tensor], ports: Sequence[Port],
         with quiet(), torch.no_grad():
             return torch.export.export(wrapped, tuple(examples), dynamic_shapes=shapes, strict=False)
     except (RuntimeError, ValueError, TypeError, AssertionError) as error:
-        if isinstance(error, NotImplementedError | SpecError):
+        if isinstance(error, TidegateError):
             raise
         raise UnsupportedError(
             f"torch.export cannot trace this {type(module).__name__} with the axes open that callers choose: {error}"
@@ -108,4 +108,5 @@ def quiet() -> Iterator[None]:
         warnings.simplefilter("ignore", FutureWarning)
         warnings.simplefilter("ignore", DeprecationWarning)
         warnings.simplefilter("ignore", UserWarning)
+        warnings.simplefilter("ignore", RuntimeWarning)
         yield

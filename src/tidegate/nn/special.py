@@ -26,6 +26,9 @@ def gauss_legendre(points: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
     return tuple(((places + 1) / 2).tolist()), tuple((weights / 2).tolist())
 
 
+_RULE = gauss_legendre(_POINTS)  # here: what traces a loop cannot look into numpy
+
+
 def betainc(a: Tensor, b: Tensor, logit: Tensor) -> Tensor:
     """Give the regularised incomplete beta function I_x(a, b) at ``x = 1 / (1 + exp(−logit))``.
 
@@ -66,7 +69,7 @@ def _raised(first: Tensor, a: Tensor, b: Tensor, x: Tensor) -> tuple[Tensor, Ten
 def _tail(a: Tensor, total: Tensor, x: Tensor) -> Tensor:
     # ∫₀^∞ exp(−drop(v)) dv, drop(v) = a v + total · log(1 − x + x e⁻ᵛ): convex, and 0 at 0.
     reach = _DEVIATIONS * (1 / a + 1 / (total - a)).sqrt()
-    places, weights = (a.new_tensor(part) for part in gauss_legendre(_POINTS))
+    places, weights = a.new_tensor(_RULE[0]), a.new_tensor(_RULE[1])
     v = places * reach.unsqueeze(-1)
     drop = a.unsqueeze(-1) * v + total.unsqueeze(-1) * torch.log1p(x.unsqueeze(-1) * torch.expm1(-v))
     return reach * (torch.exp(-drop) * weights).sum(-1)

@@ -18,6 +18,8 @@ __all__ = ["KINDS", "exportable"]
 #: The module of each kind, which has a function ``exportable``.
 KINDS = {
     "forecaster": "tidegate.export.kinds.forecaster",
+    "sequence_classifier": "tidegate.export.kinds.series",
+    "sequence_regressor": "tidegate.export.kinds.series",
 }
 
 

@@ -207,7 +207,7 @@ def _sample(
 ) -> Arrays:
     """Draw positive series that any transform can take, with gaps, rows of several lengths among them."""
     settled, horizon = model.settled_, model.horizon
-    names = {port.name: port for port in inputs}
+    names = [port.name for port in inputs]
     shape = (batch, time, len(settled.columns.targets))
     level = 20 + 10 * generator.random((batch, 1, shape[2]))
     wave = 5 * np.sin(np.arange(time) * 2 * np.pi / max(settled.season, 2))[:, np.newaxis]
@@ -218,16 +218,14 @@ def _sample(
     observed[:, 0] = True
     observed[np.arange(batch), lengths - 1] = True
     drawn: dict[str, np.ndarray[Any, Any]] = {"values": values, "observed": observed, "lengths": lengths}
-    for name, port in names.items():
-        sizes = [batch, time + horizon if name == "known" else time, port.axes[-1]]
+    for name in names:
+        width = getattr(settled.covariates, name, ())
         if name in ("past", "known"):
-            drawn[name] = generator.normal(size=sizes)
+            drawn[name] = generator.normal(size=(batch, time + horizon if name == "known" else time, len(width)))
         elif name == "static":
-            drawn[name] = generator.normal(size=[batch, port.axes[-1]])
+            drawn[name] = generator.normal(size=(batch, len(width)))
         elif name == "categories":
-            drawn[name] = np.stack(
-                [generator.integers(0, count + 1, size=batch) for count in settled.covariates.categories], axis=1
-            )
+            drawn[name] = np.stack([generator.integers(0, count + 1, size=batch) for count in width], axis=1)
         elif name == "series":
             drawn[name] = generator.integers(-1, len(settled.ids), size=batch)
         elif name == "position":

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import onnxscript.evaluator
 from onnxscript import ir
-from onnxscript import opset18 as op
 
+from tidegate.export.operators.nodes import op
 from tidegate.kernels.options import Activation
 from tidegate.kernels.reference import NORM_EPS
 
@@ -53,7 +53,7 @@ class Body:
         """Add a node with one output."""
         return self.ops(kind, *inputs, **attributes)[0]
 
-    def constant(self, values: np.ndarray) -> ir.Value:
+    def constant(self, values: np.ndarray[Any, Any]) -> ir.Value:
         """Add a constant."""
         return self.op("Constant", value=ir.tensor(values))
 
@@ -75,7 +75,7 @@ class Body:
 
     def linear(self, value: ir.Value, weight: ir.Value, bias: ir.Value | None = None) -> ir.Value:
         """Multiply ``[batch, in]`` with the transpose of ``weight`` ``[out, in]``."""
-        turned: Any = op.Transpose(weight, perm=[1, 0])  # outside of the body, where it is folded away
+        turned = op.Transpose(weight, perm=[1, 0])  # outside of the body, where it is folded away
         product = self.op("MatMul", value, turned)
         return product if bias is None else self.add(product, bias)
 

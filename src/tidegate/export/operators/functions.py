@@ -7,13 +7,13 @@ to about twelve digits, so that no head of a forecaster loses any in a graph.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 
-__all__ = ["FUNCTIONS", "amax", "amin", "atan", "bucketize", "copysign", "cumprod", "lgamma", "ndtri", "tan"]
+__all__ = ["FUNCTIONS", "atan", "bucketize", "copysign", "cumprod", "lgamma", "ndtri", "tan"]
 
 # Wichura (1988), algorithm AS 241, PPND16: numerators and denominators of the three pieces, constant term first.
 _MIDDLE = (
@@ -151,7 +151,7 @@ def atan(x: Tensor) -> Tensor:
     size = x.abs()
     far, middle = size > _STEEP, size > _FLAT
     reduced = torch.where(far, -1 / size.clamp_min(1.0), torch.where(middle, (size - 1) / (size + 1), size))
-    begin = torch.where(far, math.pi / 2, torch.where(middle, math.pi / 4, 0.0)).to(x.dtype)
+    begin = (far.to(x.dtype) + middle.to(x.dtype)) * (math.pi / 4)  # what is far is past the middle too
     square = reduced * reduced
     angle = begin + reduced + reduced * square * _ratio(_ARC, square)
     return torch.where(x < 0, -angle, angle)
@@ -160,16 +160,6 @@ def atan(x: Tensor) -> Tensor:
 def tan(x: Tensor) -> Tensor:
     """Give the tangent by sine and cosine, which runtimes have in float64 too."""
     return torch.sin(x) / torch.cos(x)
-
-
-def amin(x: Tensor, dim: Sequence[int] = (), keepdim: bool = False) -> Tensor:
-    """Give the least of all elements; along named axes ONNX has it."""
-    return NotImplemented if dim or keepdim else torch.min(x)
-
-
-def amax(x: Tensor, dim: Sequence[int] = (), keepdim: bool = False) -> Tensor:
-    """Give the largest of all elements; along named axes ONNX has it."""
-    return NotImplemented if dim or keepdim else torch.max(x)
 
 
 def _ratio(coefficients: tuple[tuple[float, ...], tuple[float, ...]], x: Tensor) -> Tensor:
@@ -187,8 +177,6 @@ def _polynomial(coefficients: tuple[float, ...], x: Tensor) -> Tensor:
 
 _ATEN = torch.ops.aten
 FUNCTIONS: dict[Any, Callable[..., Tensor]] = {
-    _ATEN.amin.default: amin,
-    _ATEN.amax.default: amax,
     _ATEN.atan.default: atan,
     _ATEN.tan.default: tan,
     _ATEN.special_ndtri.default: ndtri,

@@ -19,19 +19,18 @@ operators lack (projection, layer normalisation, zoneout) becomes a ``Scan``: se
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from onnxscript import ir
-from onnxscript import opset18 as op
 
 from tidegate.export.operators import scans
+from tidegate.export.operators.nodes import constant, op, whole
 from tidegate.kernels import ops
 from tidegate.kernels.arguments import GruTensors, LstmTensors
 from tidegate.kernels.options import Activation, CellOptions
 
-__all__ = ["beyond_onnx", "constant", "gru", "lstm"]
+__all__ = ["beyond_onnx", "gru", "lstm"]
 
 _LSTM_ORDER = (0, 3, 1, 2)
 _GRU_ORDER = (1, 0, 2)
@@ -65,11 +64,11 @@ def lstm(*arguments: Any) -> tuple[Any, Any, Any, Any]:
             _lengths(tensors.lengths),
             _state(tensors.h_0),
             _state(tensors.c_0),
-            None if peephole is None else op.Unsqueeze(_reordered(peephole, _PEEPHOLE_ORDER), constant([0])),
+            None if peephole is None else op.Unsqueeze(_reordered(peephole, _PEEPHOLE_ORDER), whole([0])),
             hidden_size=_size(tensors.weight_hh, 1),
             **_attributes(options, (options.recurrent_activation, options.activation, options.activation)),
         )
-        output, h_n, c_n = op.Squeeze(output, constant([1])), _final(h_n, tensors, 0), _final(c_n, tensors, 1)
+        output, h_n, c_n = op.Squeeze(output, whole([1])), _final(h_n, tensors, 0), _final(c_n, tensors, 1)
     return _answered(output, options), h_n, c_n, _nothing()
 
 
@@ -90,7 +89,7 @@ def gru(*arguments: Any) -> tuple[Any, Any, Any]:
             linear_before_reset=int(options.reset_after),
             **_attributes(options, (options.recurrent_activation, options.activation)),
         )
-        output, h_n = op.Squeeze(output, constant([1])), _final(h_n, tensors, 0)
+        output, h_n = op.Squeeze(output, whole([1])), _final(h_n, tensors, 0)
     return _answered(output, options), h_n, _nothing()
 
 
@@ -110,11 +109,6 @@ def time_first(x: Any, options: CellOptions) -> Any:
     return op.Transpose(x, perm=[1, 0, 2]) if options.batch_first else x
 
 
-def constant(values: Sequence[int]) -> Any:
-    """Give whole numbers ``[n]`` as a constant of the graph."""
-    return op.Constant(value=ir.tensor(np.array(values, np.int64)))
-
-
 def _answered(output: Any, options: CellOptions) -> Any:
     if not options.return_sequences:
         return _nothing()
@@ -122,7 +116,7 @@ def _answered(output: Any, options: CellOptions) -> Any:
 
 
 def _nothing() -> Any:
-    return op.Constant(value=ir.tensor(np.zeros(0, np.float32)))
+    return constant(np.zeros(0, np.float32))
 
 
 def _size(tensor: Any, axis: int) -> int:
@@ -133,12 +127,12 @@ def _reordered(tensor: Any, order: tuple[int, ...]) -> Any:
     """Put blocks along the first axis into another order."""
     size = _size(tensor, 0) // len(order)
     rows = np.concatenate([np.arange(place * size, (place + 1) * size) for place in order])
-    return op.Gather(tensor, op.Constant(value=ir.tensor(rows)), axis=0)
+    return op.Gather(tensor, constant(rows), axis=0)
 
 
 def _weights(tensors: LstmTensors | GruTensors, order: tuple[int, ...]) -> tuple[Any, Any, Any]:
     """Give W, R and B with their axis of directions; B is absent in a layer without bias."""
-    axis = constant([0])
+    axis = whole([0])
     weights = [op.Unsqueeze(_reordered(part, order), axis) for part in (tensors.weight_ih, tensors.weight_hh)]
     if tensors.bias_ih is None:
         return weights[0], weights[1], None
@@ -151,18 +145,18 @@ def _lengths(lengths: Any) -> Any:
 
 
 def _state(state: Any) -> Any:
-    return None if state is None else op.Unsqueeze(state, constant([0]))
+    return None if state is None else op.Unsqueeze(state, whole([0]))
 
 
 def _final(state: Any, tensors: LstmTensors | GruTensors, place: int) -> Any:
     """Give a final state ``[batch, unit]``; that of a row without steps is the initial one."""
-    found = op.Squeeze(state, constant([0]))
+    found = op.Squeeze(state, whole([0]))
     if tensors.lengths is None:
         return found
     initial = tensors.h_0 if place == 0 else getattr(tensors, "c_0")  # noqa: B009 - an LSTM's alone
     if initial is None:
-        initial = op.Constant(value=ir.tensor(np.zeros(1, np.float32)))
-    there = op.Unsqueeze(op.Greater(tensors.lengths, constant([0])), constant([1]))
+        initial = constant(np.zeros(1, np.float32))
+    there = op.Unsqueeze(op.Greater(tensors.lengths, whole([0])), whole([1]))
     return op.Where(there, found, initial)
 
 

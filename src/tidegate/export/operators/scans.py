@@ -1,7 +1,7 @@
 """Recurrences as ONNX's ``Scan``: for the options of a cell that ``LSTM`` and ``GRU`` of ONNX lack.
 
-The body is one step of `tidegate.kernels.reference`, whatever the number of steps; the product with the input, its norm
-and its bias are taken before, for all steps at once.
+The body is one step of `tidegate.kernels.reference`, on values of a graph in the place of tensors, whatever the number
+of steps; the product with the input, its norm and its bias are taken before, for all steps at once.
 """
 
 from __future__ import annotations
@@ -12,10 +12,9 @@ from typing import Any
 
 import numpy as np
 from onnxscript import ir
-from onnxscript import opset18 as op
 
 from tidegate.export.operators.body import Body, recorded
-from tidegate.kernels.arguments import GruTensors, LstmTensors
+from tidegate.export.operators.nodes import constant, op, whole
 from tidegate.kernels.options import CellOptions
 from tidegate.kernels.reference import NORM_EPS
 
@@ -24,7 +23,7 @@ __all__ = ["gru", "lstm"]
 _counter = itertools.count()
 
 
-def lstm(x: Any, tensors: LstmTensors, options: CellOptions) -> tuple[Any, Any, Any]:
+def lstm(x: Any, tensors: Any, options: CellOptions) -> tuple[Any, Any, Any]:
     """Scan an LSTM over ``x`` ``[time, batch, feature]``: output, h_n ``[batch, P]`` and c_n ``[batch, H]``."""
     units = int(tensors.weight_ih.shape[0]) // 4
     sizes = [int(tensors.weight_hh.shape[1]), units]
@@ -39,7 +38,7 @@ def lstm(x: Any, tensors: LstmTensors, options: CellOptions) -> tuple[Any, Any, 
     return output, finals[0], finals[1]
 
 
-def gru(x: Any, tensors: GruTensors, options: CellOptions) -> tuple[Any, Any]:
+def gru(x: Any, tensors: Any, options: CellOptions) -> tuple[Any, Any]:
     """Scan a GRU over ``x`` ``[time, batch, feature]``: output and h_n ``[batch, H]``."""
     units = int(tensors.weight_hh.shape[1])
 
@@ -53,9 +52,7 @@ def gru(x: Any, tensors: GruTensors, options: CellOptions) -> tuple[Any, Any]:
     return output, finals[0]
 
 
-def _lstm_step(
-    body: Body, u: ir.Value, c: ir.Value, tensors: LstmTensors, options: CellOptions
-) -> tuple[ir.Value, ir.Value]:
+def _lstm_step(body: Body, u: ir.Value, c: ir.Value, tensors: Any, options: CellOptions) -> tuple[ir.Value, ir.Value]:
     """Give new h and c from the sums ``u`` ``[batch, 4H]``."""
     u_i, u_f, u_g, u_o = body.split(u, 4)
     peephole = None if tensors.weight_peephole is None else _blocks(tensors.weight_peephole, 3)
@@ -75,9 +72,7 @@ def _lstm_step(
     return (new_h if tensors.weight_hr is None else body.linear(new_h, tensors.weight_hr)), new_c
 
 
-def _gru_gates(
-    body: Body, u_x: ir.Value, h: ir.Value, tensors: GruTensors, options: CellOptions
-) -> tuple[ir.Value, ir.Value]:
+def _gru_gates(body: Body, u_x: ir.Value, h: ir.Value, tensors: Any, options: CellOptions) -> tuple[ir.Value, ir.Value]:
     """Give update gate and candidate."""
     x_r, x_z, x_n = body.split(u_x, 3)
     gate, candidate = options.recurrent_activation, options.activation
@@ -93,7 +88,7 @@ def _gru_gates(
     return z, body.activated(body.add(x_n, q), candidate)
 
 
-def _recurrent_part(body: Body, h: ir.Value, weight: ir.Value, tensors: LstmTensors | GruTensors) -> ir.Value:
+def _recurrent_part(body: Body, h: ir.Value, weight: ir.Value, tensors: Any) -> ir.Value:
     product = body.linear(h, weight)
     if tensors.weight_norm_hh is not None:
         product = body.normed(product, tensors.weight_norm_hh)
@@ -113,7 +108,7 @@ def _zoned(body: Body, old: ir.Value, new: ir.Value, probability: float) -> ir.V
 
 def _scanned(
     x: Any,
-    tensors: LstmTensors | GruTensors,
+    tensors: Any,
     options: CellOptions,
     sizes: Sequence[int],
     initial: Sequence[Any],
@@ -151,22 +146,21 @@ def _scanned(
 def _blocks(tensor: Any, count: int) -> list[Any]:
     """Cut a weight into blocks along its first axis, outside of the body, where that is folded away."""
     size = int(tensor.shape[0]) // count
-    bounds = [_axis(size * place) for place in range(count + 1)]
-    return [op.Slice(tensor, begin, end, _axis(0)) for begin, end in itertools.pairwise(bounds)]
+    bounds = [whole([size * place]) for place in range(count + 1)]
+    return [op.Slice(tensor, begin, end, whole([0])) for begin, end in itertools.pairwise(bounds)]
 
 
 def _valid_steps(x: Any, lengths: Any) -> Any:
     """Say which steps lie within the lengths: bool ``[time, batch, 1]``."""
-    zero, one = (op.Constant(value=ir.tensor(np.array(number, np.int64))) for number in (0, 1))
-    steps = op.Range(zero, op.Squeeze(op.Shape(x, start=0, end=1)), one)
-    inside = op.Less(op.Unsqueeze(steps, _axis(1)), lengths)
-    return op.Unsqueeze(inside, _axis(2))
+    steps = op.Range(whole(0), op.Squeeze(op.Shape(x, start=0, end=1)), whole(1))
+    inside = op.Less(op.Unsqueeze(steps, whole([1])), lengths)
+    return op.Unsqueeze(inside, whole([2]))
 
 
-def _input_part(x: Any, tensors: LstmTensors | GruTensors, valid: Any) -> Any:
+def _input_part(x: Any, tensors: Any, valid: Any) -> Any:
     """Take W_ih x with its norm and bias, of all steps; not even a NaN past a row's length gets in."""
     if valid is not None:
-        x = op.Where(valid, x, op.Constant(value=ir.tensor(np.array(0, np.float32))))
+        x = op.Where(valid, x, constant(np.array(0, np.float32)))
     product = op.MatMul(x, op.Transpose(tensors.weight_ih, perm=[1, 0]))
     if tensors.weight_norm_ih is not None:
         product = op.LayerNormalization(product, tensors.weight_norm_ih, axis=-1, epsilon=NORM_EPS)[0]
@@ -176,9 +170,5 @@ def _input_part(x: Any, tensors: LstmTensors | GruTensors, valid: Any) -> Any:
 def _initial(x: Any, state: Any, size: int) -> Any:
     if state is not None:
         return state
-    shape = op.Concat(op.Shape(x, start=1, end=2), _axis(size), axis=0)
-    return op.Expand(op.Constant(value=ir.tensor(np.zeros(1, np.float32))), shape)
-
-
-def _axis(number: int) -> Any:
-    return op.Constant(value=ir.tensor(np.array([number], np.int64)))
+    shape = op.Concat(op.Shape(x, start=1, end=2), whole([size]), axis=0)
+    return op.Expand(constant(np.zeros(1, np.float32)), shape)

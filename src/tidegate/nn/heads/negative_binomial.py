@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import ClassVar
 
 import torch
@@ -103,19 +104,43 @@ def _search(p: Tensor, mean: Tensor, shape: Tensor) -> Tensor:
     score = torch.special.ndtri(p)
     skewness = (1 + 2 * mean / shape) / deviation
     count = _within(mean + deviation * (score + skewness * (score.square() - 1) / 6), low, high)
+
+    def closer(low: Tensor, high: Tensor, count: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        return _closer(low, high, count, p, mean, shape)
+
+    if torch.compiler.is_exporting():
+        return _rounds_as_loop(closer, low, high, count)
     for _ in range(_ROUNDS):
-        reached = betainc(shape, count + 1, shape.log() - mean.log())
-        mass = _log_probability(count, mean, shape).exp()
-        before = reached - mass  # at count − 1
-        high = torch.where(before >= p, count - 1, torch.where(reached >= p, count, high))
-        low = torch.where(reached < p, count, torch.where(before < p, count - 1, low))
+        low, high, count = closer(low, high, count)
         if not torch.compiler.is_compiling() and bool((high - low <= 1).all()):
             break
-        now = torch.special.ndtri(reached)
-        density = torch.exp(-now.square() / 2) / math.sqrt(2 * math.pi)
-        step = (score - now) * density / (mass * (count + 1))
-        newton = torch.exp(step) * (count + 1) - 1
-        count = _within(torch.where(newton.isfinite(), newton, (low + high) / 2), low, high)
+    return high
+
+
+def _closer(
+    low: Tensor, high: Tensor, count: Tensor, p: Tensor, mean: Tensor, shape: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Narrow the bracket of the answer, and give the next guess."""
+    reached = betainc(shape, count + 1, shape.log() - mean.log())
+    mass = _log_probability(count, mean, shape).exp()
+    before = reached - mass  # at count − 1
+    high = torch.where(before >= p, count - 1, torch.where(reached >= p, count, high))
+    low = torch.where(reached < p, count, torch.where(before < p, count - 1, low))
+    now = torch.special.ndtri(reached)
+    density = torch.exp(-now.square() / 2) / math.sqrt(2 * math.pi)
+    step = (torch.special.ndtri(p) - now) * density / (mass * (count + 1))
+    newton = torch.exp(step) * (count + 1) - 1
+    return low, high, _within(torch.where(newton.isfinite(), newton, (low + high) / 2), low, high)
+
+
+def _rounds_as_loop(closer: Callable[..., tuple[Tensor, ...]], *begin: Tensor) -> Tensor:
+    """Do all rounds in one loop of an exported program, which else would hold each of them."""
+    from torch._higher_order_ops.scan import scan
+
+    def step(bracket: list[Tensor], number: Tensor) -> tuple[list[Tensor], Tensor]:
+        return [part.clone() for part in closer(*bracket)], number.clone()
+
+    (_, high, _), _ = scan(step, [part.clone() for part in begin], begin[0].new_zeros(_ROUNDS))
     return high
 
 
