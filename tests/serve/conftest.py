@@ -65,13 +65,22 @@ def known_model(frame: pd.DataFrame) -> Forecaster:
     return quick(columns=Columns(known=("price",))).fit(frame[["unique_id", "ds", "y", "price"]])
 
 
+@pytest.fixture(scope="session")
+def make_folder(model: Forecaster) -> Callable[[Path], Path]:
+    """Put the model ``load``, versions 1 and 3, into a folder."""
+
+    def make(parent: Path) -> Path:
+        for version in ("1", "3"):
+            (parent / "run" / "load" / version).mkdir(parents=True)
+            model.save(parent / "run" / "load" / version / "model.safetensors")
+        return parent / "run"
+
+    return make
+
+
 @pytest.fixture
-def folder(tmp_path: Path, model: Forecaster) -> Path:
-    """A folder with the model ``load``, versions 1 and 3."""
-    for version in ("1", "3"):
-        (tmp_path / "run" / "load" / version).mkdir(parents=True)
-        model.save(tmp_path / "run" / "load" / version / "model.safetensors")
-    return tmp_path / "run"
+def folder(tmp_path: Path, make_folder: Callable[[Path], Path]) -> Path:
+    return make_folder(tmp_path)
 
 
 @pytest.fixture(scope="session")
@@ -80,7 +89,7 @@ def values(frame: pd.DataFrame) -> np.ndarray:
     return frame["y"].to_numpy().reshape(3, -1, 1)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def start() -> Start:
     """Run a server in a thread, while a block lasts."""
 
@@ -117,3 +126,13 @@ def start() -> Start:
             thread.join()
 
     return running
+
+
+@pytest.fixture(scope="module")
+def server(
+    start: Start, make_folder: Callable[[Path], Path], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
+    """A server with small limits that the tests of a module share."""
+    limits = Limits(poll=60, message=64 * 1024, rows=8, reading=0.3, sequences=2)
+    with start(make_folder(tmp_path_factory.mktemp("served")), limits=limits) as running:
+        yield running

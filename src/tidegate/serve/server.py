@@ -25,8 +25,8 @@ __all__ = ["Server", "Serving", "serve"]
 
 _LOG = logging.getLogger("tidegate.serve")
 _LARGEST_PORT = 65535
-# Seconds after which a thread gives up the interpreter to another that waits. With Python's own 5 ms a hand-over between
-# the event loop and the thread of a model would last longer than a batch does.
+# Seconds after which a thread gives up the interpreter to another that waits. With Python's own 5 ms a hand-over
+# between the event loop and the thread of a model would last longer than a batch does.
 _SWITCH = 1e-4
 
 
