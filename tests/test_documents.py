@@ -183,7 +183,7 @@ def keywords(function: Callable[..., object]) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "command", ["forecast", "classify", "detect", "predict", "evaluate", "serve", "info", "demo", "bench"]
+    "command", ["forecast", "classify", "detect", "predict", "evaluate", "export", "serve", "info", "demo", "bench"]
 )
 def test_every_command_line_option_is_documented(command: str) -> None:
     assert sorted(first_column("docs/cli.md", f"tidegate {command}")) == sorted(options_of(command))
