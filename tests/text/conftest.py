@@ -1,4 +1,4 @@
-"""A small tagger, and sentences that it learns in a moment."""
+"""Small estimators, and sentences and texts that they learn in a moment."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from tidegate.specs import Recurrent, Training, WordFeatures
-from tidegate.text import Tagger
+from tidegate.specs import Embedding, Recurrent, Training, Wide, WordFeatures
+from tidegate.text import Tagger, TextClassifier
 from tidegate.text.tagging.network import TaggerDesign
 
 Tagged = tuple[list[list[str]], list[list[str]]]
+Labelled = tuple[list[str], list[str]]
 
 FEATURES = WordFeatures(
     size=6, characters=Recurrent(hidden_size=3, bidirectional=True), character_size=4, affix_size=2, buckets=64
@@ -78,5 +79,37 @@ def tagger_design() -> Callable[..., TaggerDesign]:
             columns=(3,),
             types=("x",),
         )
+
+    return make
+
+
+@pytest.fixture
+def messages() -> Labelled:
+    """Give texts and their labels."""
+    texts = [
+        "win a prize now",
+        "call now to win cash",
+        "see you at home",
+        "home by seven",
+        "your prize: cash",
+        "ok then",
+    ]
+    return texts * 4, ["spam", "spam", "ham", "ham", "spam", "ham"] * 4
+
+
+@pytest.fixture
+def small_classifier() -> Callable[..., TextClassifier]:
+    """Give a classifier that is trained in a moment."""
+
+    def make(**options: Any) -> TextClassifier:
+        given: dict[str, Any] = {
+            "embedding": Embedding(size=6, dropout=0.05),
+            "network": Recurrent(hidden_size=6, bidirectional=True),
+            "wide": Wide(characters=None, minimum=1),
+            "dropout": 0.1,
+            "training": Training(epochs=12, batch_size=4, learning_rate=3e-2, validation=0.25, patience=None),
+            "device": "cpu",
+        }
+        return TextClassifier(**{**given, **options})
 
     return make

@@ -45,6 +45,9 @@ class TaggerFlags:
     cell: Annotated[str | None, Option("--cell", help="lstm (default) or gru.")] = None
     hidden_size: Annotated[int | None, Option("--hidden-size", help="Units of a layer, in each direction.")] = None
     layers: Annotated[int | None, Option("--layers", help="Recurrent layers.")] = None
+    decide: Annotated[
+        str | None, Option("--decide", help="likelihood (default), or f1: shifted to the best F1 in validation.")
+    ] = None
     dropout: Annotated[float | None, Option("--dropout", help="Of the network's inputs and outputs.")] = None
     members: Annotated[int | None, Option("--members", help="Networks, which tag together.")] = None
     epochs: Annotated[int | None, Option("--epochs", help="Passes over the data at most.")] = None
@@ -127,6 +130,7 @@ def build_tagger(flags: TaggerFlags) -> Tagger:
         "network__cell": flags.cell,
         "network__hidden_size": flags.hidden_size,
         "network__num_layers": flags.layers,
+        "decide": flags.decide,
         "dropout": flags.dropout,
         "members": flags.members,
         "training__epochs": flags.epochs,

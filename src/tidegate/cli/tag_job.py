@@ -180,6 +180,8 @@ class TagJob:
             "Tagger": {
                 "members": tagger.members,
                 "dropout": tagger.dropout,
+                "decide": tagger.decide,
+                "offset": tagger.fitted_.offset,
                 "embeddings": "drawn" if tagger.embeddings is None else tagger.embeddings,
                 "seed": tagger.seed,
                 "device": str(tagger.device),

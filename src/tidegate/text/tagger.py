@@ -48,6 +48,10 @@ class Tagger(Estimator):
         IOB1, IOB2 and IOBES: in what the tags come, are learned, and are given.
     dropout
         Probability of zeroing an element of the network's inputs and outputs in training.
+    decide
+        ``"likelihood"``: the tagging with the highest probability. ``"f1"``: the score of ``O`` is lowered, or raised,
+        by what gives the highest F1 of the validation sentences. Where spans are rare, the likeliest tagging misses
+        many that are found so, at the cost of some that are none.
     training
         How it is trained. ``validation`` is the share of the sentences, drawn at random, that is kept apart unless
         `fit` is given some: after each epoch their spans are scored, and ``patience`` counts epochs without a higher
@@ -108,6 +112,7 @@ class Tagger(Estimator):
         network: Network = Recurrent(hidden_size=128, bidirectional=True),
         schemes: TagSchemes = TagSchemes(),
         dropout: float = 0.5,
+        decide: str = "likelihood",
         training: Training = Training(
             epochs=30, batch_size=16, learning_rate=3e-3, schedule="cosine", patience=10, validation=0.1
         ),
@@ -126,6 +131,7 @@ class Tagger(Estimator):
             raise SpecError(f"embeddings must be the path of a file as text, or None; got {embeddings!r}")
         network_parts(network)
         checks.probability("dropout", dropout)
+        checks.one_of("decide", decide, ("likelihood", "f1"))
         checks.whole("members", members)
         if members > _MOST_MEMBERS:
             raise SpecError(f"members must be at most {_MOST_MEMBERS:,}; got a number of {len(str(members))} digits")
@@ -135,6 +141,7 @@ class Tagger(Estimator):
         self.network = network
         self.schemes = schemes
         self.dropout = dropout
+        self.decide = decide
         self.training = training
         self.members = members
         self.seed = seed
@@ -248,6 +255,7 @@ class Tagger(Estimator):
             network=self.network,
             schemes=self.schemes,
             dropout=self.dropout,
+            decide=self.decide,
             training=self.training,
             members=self.members,
             seed=self.seed,
@@ -255,7 +263,10 @@ class Tagger(Estimator):
 
     @property
     def _answers(self) -> TaggerAnswers:
-        return TaggerAnswers(networks=self.fitted_.networks, vocabulary=self.fitted_.vocabulary, features=self.features)
+        fitted = self.fitted_
+        return TaggerAnswers(
+            networks=fitted.networks, vocabulary=fitted.vocabulary, features=self.features, offset=fitted.offset
+        )
 
     def _tags(self, given: ConllSentences, scheme: str) -> list[list[str]]:
         answers = self._answers

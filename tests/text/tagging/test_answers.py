@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from collections.abc import Callable, Sequence
 
@@ -10,9 +11,11 @@ import torch
 
 from tidegate.data.conll import ConllSentences
 from tidegate.data.tagschemes import Span, convert, first_fault, spans_of
+from tidegate.errors import DataError, SpecError
+from tidegate.metrics.spans import span_scores
 from tidegate.specs import TagSchemes
 from tidegate.text import Tagger
-from tidegate.text.tagging.answers import pooled_crf, written
+from tidegate.text.tagging.answers import OFFSETS, pooled_crf, written
 from tidegate.text.tagging.examples import TaggedExamples, encoded
 
 Tagged = tuple[list[list[str]], list[list[str]]]
@@ -90,3 +93,39 @@ def test_codes_are_written_in_any_scheme(scheme: str, wanted: str) -> None:
     labels = sorted(set(tags))
     found = written([[labels.index(tag) for tag in tags]], labels, scheme, wanted)
     assert found == [convert(tags, scheme, wanted)]
+
+
+def test_an_offset_moves_decisions_and_no_probability(small_tagger: Callable[..., Tagger], tagged: Tagged) -> None:
+    tagger = small_tagger().set_params(training__epochs=8).fit(*tagged)
+    answers = tagger._answers
+    given = ConllSentences(tokens=tuple(map(tuple, tagged[0])))
+    all_of_them = dataclasses.replace(answers, offset=20.0)
+    none_of_them = dataclasses.replace(answers, offset=-20.0)
+    assert all(code for path in all_of_them.codes(given) for code in path)
+    assert not any(code for path in none_of_them.codes(given) for code in path)
+    sure = {(span.start, span.stop, span.type): span.confidence for span in answers.spans(given)[0]}
+    moved = {(span.start, span.stop, span.type): span.confidence for span in all_of_them.spans(given)[0]}
+    shared = sure.keys() & moved.keys()
+    assert shared
+    assert all(moved[span] == pytest.approx(sure[span], rel=1e-5) for span in shared)
+
+
+def test_the_best_offset_is_that_of_the_highest_f1(small_tagger: Callable[..., Tagger], tagged: Tagged) -> None:
+    tagger = small_tagger(decide="f1").set_params(training__epochs=8)
+    tagger.fit(*tagged, validation=tagged)
+    answers = tagger._answers
+    given = ConllSentences(tokens=tuple(map(tuple, tagged[0])))
+    f1 = {}
+    for offset in OFFSETS:
+        paths = dataclasses.replace(answers, offset=offset).codes(given)
+        f1[offset] = span_scores(tagged[1], written(paths, answers.labels, answers.scheme, "iob2")).f1
+    best = [offset for offset in OFFSETS if f1[offset] == max(f1.values())]
+    assert answers.offset == min(best, key=abs)
+    assert tagger.score(*tagged) == max(f1.values())
+
+
+def test_without_validation_there_is_nothing_to_choose_by(small_tagger: Callable[..., Tagger], tagged: Tagged) -> None:
+    with pytest.raises(DataError, match="decide='f1' chooses on validation sentences, and there are none; give fit"):
+        small_tagger(decide="f1").fit(*tagged)
+    with pytest.raises(SpecError, match="decide must be one of 'likelihood', 'f1'; got 'recall'"):
+        small_tagger(decide="recall")

@@ -14,6 +14,7 @@ from tidegate.data.bucketing import in_length_order
 from tidegate.data.conll import ConllSentences
 from tidegate.data.tagschemes import Span, spans_of, tags_of
 from tidegate.kernels import packing
+from tidegate.metrics.spans import span_scores
 from tidegate.nn.crf import CRF
 from tidegate.specs.tagging import WordFeatures
 from tidegate.text.tagging.examples import TaggedExamples, encoded
@@ -22,11 +23,12 @@ from tidegate.text.tagging.vocabulary import TagVocabulary
 from tidegate.text.tagging.words import WordTable
 from tidegate.training.feed import to_batch
 
-__all__ = ["TaggedSpan", "TaggerAnswers", "best_paths", "written"]
+__all__ = ["OFFSETS", "TaggedSpan", "TaggerAnswers", "best_paths", "written"]
 
 _BLOCK = 8192  # sentences whose words are collected and read together
 _BATCH = 128  # sentences at once
 _WORDS = 1024  # words at once
+OFFSETS = tuple(step / 4 for step in range(-4, 13))  # of which `best_offset` chooses, in nats
 _NEVER = -1e4  # a score that no path survives, and that does not turn into NaN when it is taken from itself
 
 
@@ -67,11 +69,15 @@ class TaggerAnswers:
         `TaggerNetwork` each, of one design, in evaluation mode.
     vocabulary, features
         What they were trained with.
+    offset
+        By how much the score of ``O`` is lowered when tags are decided, at every token. Probabilities know nothing of
+        it.
     """
 
     networks: nn.ModuleList
     vocabulary: TagVocabulary
     features: WordFeatures
+    offset: float = 0.0
 
     @property
     def members(self) -> list[TaggerNetwork]:
@@ -96,11 +102,41 @@ class TaggerAnswers:
             crf = pooled_crf(self.members)
             with torch.inference_mode():
                 for indices, emissions, lengths in self._emissions(block):
-                    rows, _ = crf.decode(emissions, lengths=lengths)
+                    rows, _ = crf.decode(self._lowered(emissions, self.offset), lengths=lengths)
                     for index, row, length in zip(indices.tolist(), rows.tolist(), lengths.tolist(), strict=True):
                         paths[index] = row[:length]
             found += paths
         return found
+
+    def best_offset(self, given: ConllSentences, truth: Sequence[Sequence[str]]) -> float:
+        """Find the offset with the highest F1; of several the one nearest to 0.
+
+        Parameters
+        ----------
+        given
+            Sentences that were not trained on.
+        truth
+            Their tags, in the scheme that the networks know.
+        """
+        taken: dict[float, list[list[str]]] = {offset: [[]] * len(given) for offset in OFFSETS}
+        crf, labels = pooled_crf(self.members), self.labels
+        with torch.inference_mode():
+            for indices, emissions, lengths in self._emissions(given):
+                for offset, tags in taken.items():
+                    rows, _ = crf.decode(self._lowered(emissions, offset), lengths=lengths)
+                    for index, row, length in zip(indices.tolist(), rows.tolist(), lengths.tolist(), strict=True):
+                        tags[index] = [labels[code] for code in row[:length]]
+        f1 = {offset: span_scores(truth, tags).f1 for offset, tags in taken.items()}
+        return max(OFFSETS, key=lambda offset: (f1[offset], -abs(offset)))
+
+    @staticmethod
+    def _lowered(emissions: Tensor, offset: float) -> Tensor:
+        """Lower the score of ``O``, the first label."""
+        if not offset:
+            return emissions
+        lowered = emissions.clone()
+        lowered[..., 0] -= offset
+        return lowered
 
     def spans(self, given: ConllSentences) -> list[list[TaggedSpan]]:
         """Give the spans of the best tags of each sentence, each with its probability."""
@@ -148,7 +184,7 @@ class TaggerAnswers:
 
         A span's is the sum over the paths that have it, over the sum over all paths: two runs of the forward algorithm.
         """
-        paths, _ = crf.decode(emissions, lengths=lengths)
+        paths, _ = crf.decode(self._lowered(emissions, self.offset), lengths=lengths)
         labels, scheme = self.labels, self.scheme
         found = [
             spans_of([labels[code] for code in row[:length]], scheme)

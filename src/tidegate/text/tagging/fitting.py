@@ -17,7 +17,7 @@ from tidegate.errors import DataError, SpecError
 from tidegate.metrics.spans import span_scores
 from tidegate.specs import Training, parts
 from tidegate.specs.tagging import TagSchemes, WordFeatures
-from tidegate.text.tagging.answers import best_paths
+from tidegate.text.tagging.answers import TaggerAnswers, best_paths
 from tidegate.text.tagging.baselines import TypicalTags
 from tidegate.text.tagging.examples import TaggedExamples, TaggingObjective, encoded
 from tidegate.text.tagging.network import TaggerDesign, TaggerNetwork
@@ -43,6 +43,7 @@ class Recipe:
     network: parts.Network
     schemes: TagSchemes
     dropout: float
+    decide: str
     training: Training
     members: int
     seed: int
@@ -66,6 +67,7 @@ class Fitted:
     vocabulary: TagVocabulary
     typical: TypicalTags
     scheme: str
+    offset: float
     history: History
 
 
@@ -129,8 +131,19 @@ def fit_tagger(
         device=device,
         callbacks=watching,
     )
+    offset = 0.0
+    if recipe.decide == "f1":
+        if validation is None or held is None:
+            raise DataError(
+                "decide='f1' chooses on validation sentences, and there are none; give fit(…, validation=…), or more "
+                "sentences and a share of them in Training(validation=…)"
+            )
+        answers = TaggerAnswers(networks=networks, vocabulary=vocabulary, features=recipe.features)
+        offset = answers.best_offset(validation, rewritten(held, validation, design.scheme))
     typical = TypicalTags.of(given, rewritten(spans, given, scheme), scheme, vocabulary, recipe.features)
-    return Fitted(networks=networks, vocabulary=vocabulary, typical=typical, scheme=scheme, history=history)
+    return Fitted(
+        networks=networks, vocabulary=vocabulary, typical=typical, scheme=scheme, offset=offset, history=history
+    )
 
 
 def require_types(given: ConllSentences, spans: Sequence[Sequence[Span]], vocabulary: TagVocabulary) -> None:

@@ -39,6 +39,7 @@ def described(fitted: Fitted) -> dict[str, Any]:
     return {
         "scheme": fitted.scheme,
         "columns": len(fitted.vocabulary.columns),
+        "offset": fitted.offset,
         "history": fitted.history.to_dict(),
     }
 
@@ -54,6 +55,7 @@ def restored(recipe: Recipe, learned: Mapping[str, Any], arrays: Arrays, device:
     scheme, columns = learned["scheme"], learned["columns"]
     checks.one_of("scheme", scheme, SCHEMES)
     checks.whole("columns", columns, least=0)
+    checks.number("offset", learned["offset"])
     if columns > _MOST_COLUMNS:
         raise ValueError(f"columns must be at most {_MOST_COLUMNS}")
     vocabulary = TagVocabulary.from_arrays(arrays, columns)
@@ -76,6 +78,7 @@ def restored(recipe: Recipe, learned: Mapping[str, Any], arrays: Arrays, device:
         vocabulary=vocabulary,
         typical=typical,
         scheme=scheme,
+        offset=float(learned["offset"]),
         history=_history(learned["history"]),
     )
 
