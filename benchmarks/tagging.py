@@ -7,8 +7,8 @@
 The first two print a row of a Markdown table: precision, recall and F1 by conlleval's rules beside the most frequent
 tags. With ``--validate`` no test part is read: of CoNLL-2000, which has no other, 900 training sentences are kept apart
 and scored, of WNUT-17 its dev part. Recipes were chosen so, and the test parts are scored once. Then CoNLL-2000 is
-trained on all training sentences; WNUT-17 decides by its dev part. No embeddings
-are used that these data did not give. The data are read from $TIDEGATE_DATA (default ../shared/data).
+trained on all training sentences; WNUT-17 decides by its dev part. No embeddings are used that these data did not give.
+The data are read from $TIDEGATE_DATA (default ../shared/data).
 """
 
 from __future__ import annotations
