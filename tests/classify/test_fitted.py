@@ -6,11 +6,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from torch import nn
 
 import tidegate as tg
 from tidegate.classify import fitted
 from tidegate.errors import ShapeError
 from tidegate.training import History
+from tidegate.training.members import train_members
 
 
 @pytest.mark.parametrize(
@@ -21,7 +23,7 @@ def test_some_passes_within_bounds(monkeypatch: pytest.MonkeyPatch, examples: in
 
     def train(*_: Any, training: tg.Training, **__: Any) -> tuple[Any, History]:
         asked.append(training)
-        return fitted.nn.ModuleList(), History()
+        return nn.ModuleList(), History()
 
     monkeypatch.setattr(fitted, "train_members", train)
     X, y = np.arange(float(examples))[:, None], np.arange(examples) % 2
@@ -37,7 +39,7 @@ def test_some_passes_within_bounds(monkeypatch: pytest.MonkeyPatch, examples: in
 
 def test_scales_are_measured_on_what_trains_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     kept: list[Any] = []
-    whole = fitted.train_members
+    whole = train_members
 
     def train(make: Any, source: Any, *given: Any, **options: Any) -> Any:
         kept.append(source.sequences.flat)
