@@ -23,7 +23,7 @@ import numpy as np
 import torch
 
 from taggings.peer import Peer
-from tidegate import Recurrent, Tagger, TagSchemes, Training
+from tidegate import Recurrent, Tagger, TagSchemes, Training, WordFeatures
 from tidegate.data.bucketing import in_length_order
 from tidegate.data.conll import ConllSentences, read_conll
 from tidegate.kernels.bench import Pace, interleaved, repeating
