@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from tidegate.anomaly.covering import covering_errors, median_of_observed
+from tidegate.anomaly.covering import covering_errors, median_of_observed, smoothed
 
 
 def slowly(errors: np.ndarray) -> np.ndarray:
@@ -37,3 +37,23 @@ def test_a_median_leaves_out_what_is_not_there() -> None:
 def test_no_windows() -> None:
     with pytest.raises(ValueError, match="there must be at least one chunk"):
         covering_errors([], steps=2)
+
+
+def test_the_mean_of_all_windows_leaves_out_what_is_missing() -> None:
+    errors = np.random.default_rng(4).random((9, 4, 2))
+    errors[2, 1, 0] = np.nan
+    found = covering_errors([errors[:5], errors[5:]], steps=4, together="mean")
+    for point in range(12):
+        over = [errors[window, point - window] for window in range(9) if 0 <= point - window < 4]
+        np.testing.assert_allclose(found[point], np.nanmean(over, axis=0))
+
+
+def test_smoothing_is_the_root_mean_square_of_the_rows_around() -> None:
+    errors = np.random.default_rng(5).random((20, 2))
+    errors[7, 0] = np.nan
+    found = smoothed(errors, 5)
+    expected = np.stack([np.sqrt(np.nanmean(errors[max(0, row - 2) : row + 3] ** 2, axis=0)) for row in range(20)])
+    expected[7, 0] = np.nan
+    np.testing.assert_allclose(found, expected)
+    assert smoothed(errors, 1) is errors
+    assert smoothed(errors[:3], 50).shape == (3, 2)

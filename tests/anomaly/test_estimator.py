@@ -168,7 +168,7 @@ def test_evaluation(autoencoder: Any, waves: np.ndarray) -> None:
         ({"context": 1}, "context must be a whole number of at least 2; got 1"),
         ({"context": None}, "context must be a whole number of at least 2; got None"),
         ({"members": 0}, "members must be a whole number of at least 1; got 0"),
-        ({"members": 1000}, "members must be at most 100, and context at most 16,777,216 steps"),
+        ({"members": 1000}, "members must be at most 100, and context, with a season, at most 16,777,216 steps"),
         ({"seed": -1}, "seed must be a whole number of at least 0; got -1"),
         ({"scaling": "none"}, "scaling must be a Scaling(…); got 'none'"),
         ({"likelihood": True}, "likelihood must be a Likelihood(…) or None; got True"),

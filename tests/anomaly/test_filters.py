@@ -96,3 +96,29 @@ def test_which_filters_there_are() -> None:
     assert make_filters(None, Contamination()) == []
     kinds = [type(each).__name__ for each in make_filters(Likelihood(), Dynamic())]
     assert kinds == ["LikelihoodFilter", "SmoothingFilter"]
+
+
+def test_a_rest_leaves_scores_that_no_recent_one_reaches() -> None:
+    values = np.random.default_rng(2).gamma(2.0, size=200)
+    plain = filtered([LikelihoodFilter(Likelihood(long=100, short=1))], values)
+    rested = filtered([LikelihoodFilter(Likelihood(long=100, short=1, rest=7))], values)
+    expected = [
+        score if score > max(plain[max(0, row - 7) : row], default=-math.inf) else 0.0
+        for row, score in enumerate(plain)
+    ]
+    assert rested.tolist() == expected
+    assert 0 < np.count_nonzero(rested) < 80
+
+
+def test_a_rest_holds_no_more_scores_than_it_has_steps() -> None:
+    falling = LikelihoodFilter(Likelihood(long=100, short=1, rest=7))
+    for value in np.linspace(9, 1, 300):
+        falling.step(value)
+    assert len(falling._peaks) <= 8
+
+
+def test_errors_that_never_differ_are_no_measure() -> None:
+    found = LikelihoodFilter(Likelihood(long=100, short=1))
+    for _ in range(50):
+        found.step(1.0)
+    assert found.step(1.2) == pytest.approx(log10_tail(2.0))  # in a tenth of the mean error of training

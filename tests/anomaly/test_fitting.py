@@ -3,7 +3,7 @@ import pytest
 
 import tidegate as tg
 from tidegate.anomaly.fitting import _windows
-from tidegate.anomaly.network import Design
+from tidegate.anomaly.network import Design, Forecasting
 from tidegate.anomaly.tables import read_data
 from tidegate.data import SeriesTable
 from tidegate.errors import ShortSeriesError
@@ -64,3 +64,48 @@ def test_windows_without_values_do_not_train() -> None:
     assert windows.ends.tolist() == [9, 10, 11][1:]
     with pytest.raises(ShortSeriesError, match="no series has a window of 6 rows with observed values; give longer"):
         _windows(read_data(values[:5], tg.Columns()), design(2), 0.0)
+
+
+def test_the_linear_part_is_a_ridge_regression_over_the_training_windows() -> None:
+    values = np.random.default_rng(6).normal(size=90).cumsum()
+    method = tg.Prediction(horizon=2, season=5, linear=True)
+    detector = tg.AnomalyDetector(
+        method=method,
+        context=3,
+        network=tg.Recurrent(hidden_size=8),
+        scaling=tg.Scaling(method="none", output="centre"),
+        training=tg.Training(max_steps=1),
+    )
+    (member,) = detector.fit(values).network_.networks
+    assert isinstance(member, Forecasting)
+    linear = member.linear
+    assert linear is not None
+    scaled = (values - values.mean()) / values.std()
+    held = round(detector.training.validation * 90)
+    ends = range(8, 90 - held - 1)  # the row that follows a window
+    x = np.array([[*scaled[end - 3 : end], *scaled[end - 6 : end - 3], 1.0] for end in ends])
+    y = np.array([scaled[end : end + 2] for end in ends])
+    solved = np.linalg.solve(x.T @ x + np.diag([3.0] * 6 + [1e-6]), x.T @ y)
+    np.testing.assert_allclose(linear.weight.numpy(), solved[:-1].T, atol=1e-5)
+    np.testing.assert_allclose(linear.bias.numpy(), solved[-1], atol=1e-5)
+
+
+def test_the_linear_part_needs_no_training_to_know_a_season() -> None:
+    steps = np.arange(400)
+    values = np.sin(steps * 2 * np.pi / 24) + np.random.default_rng(7).normal(size=400) / 100
+    method = tg.Prediction(horizon=4, season=24, linear=True, together="mean")
+    detector = tg.AnomalyDetector(
+        method=method,
+        context=6,
+        network=tg.Recurrent(hidden_size=8),
+        scaling=tg.Scaling(method="none"),
+        training=tg.Training(max_steps=1),
+    )
+    changed = values.copy()
+    changed[300] += 0.5
+    scores = detector.fit(values[:200]).decision_function(changed, causal=True)
+    assert int(scores[:303].argmax()) == 300
+    assert scores[300] > 20 * np.median(scores[40:300])
+    stream = detector.stream()
+    streamed = np.array([stream.score_one(value) for value in changed])
+    np.testing.assert_allclose(streamed[60:], scores[60:], rtol=1e-4)

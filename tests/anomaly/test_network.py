@@ -8,7 +8,7 @@ import torch
 import tidegate as tg
 from tidegate.anomaly.network import Design, Detection, DetectionObjective, Forecasting, Reconstruction
 from tidegate.data import Batch
-from tidegate.errors import DataError
+from tidegate.errors import DataError, SpecError
 
 
 def design(**changes: Any) -> Design:
@@ -65,7 +65,7 @@ def test_the_newest_step_is_the_last_of_all(parts: Any) -> None:
     x = torch.randn(2, 6, 4)
     encoder = Reconstruction(parts, targets=2, bottleneck=3).eval()
     torch.testing.assert_close(encoder.newest(x), encoder(x)[:, -1:])
-    forecasting = Forecasting(parts, targets=2, horizon=3).eval()
+    forecasting = Forecasting(parts, tg.Prediction(horizon=3), targets=2, context=6).eval()
     assert forecasting(x).shape == (2, 3, 2)
     torch.testing.assert_close(forecasting.newest(x), forecasting(x))
 
@@ -126,3 +126,27 @@ def test_batches_that_cannot_be() -> None:
         Detection(design(method=tg.Prediction())).compare(batch())
     with pytest.raises(TypeError, match="expected a Detection, got Linear"):
         DetectionObjective()(torch.nn.Linear(1, 1), batch())
+
+
+def test_a_season_shows_what_came_a_season_before_the_steps_to_predict() -> None:
+    method = tg.Prediction(horizon=3, season=4, linear=True)
+    network = Forecasting(tg.Recurrent(hidden_size=4), method, targets=1, context=6)  # two steps, and four before them
+    x = torch.stack([torch.arange(6.0), torch.ones(6)], dim=-1)[np.newaxis]
+    assert network.plain(x).tolist() == [[4, 5, 1, 2, 3, 4]]  # step 6 is to come, and step 2 a season before it
+    assert network.linear is not None
+    with torch.no_grad():
+        network.linear.weight.zero_()
+        network.linear.bias.zero_()
+        network.linear.weight[:, 3:] = torch.eye(3)  # the season before, as a seasonal naive forecast has it
+    assert network(x).flatten().tolist() == [2, 3, 4]
+
+
+def test_a_horizon_beyond_the_season_is_refused() -> None:
+    message = (
+        r"^season must be 0 or at least the horizon, since what came a season before must be known; got season=4, "
+        r"horizon=5$"
+    )
+    with pytest.raises(SpecError, match=message):
+        tg.Prediction(horizon=5, season=4)
+    with pytest.raises(SpecError, match=r"^together must be one of"):
+        tg.Prediction(together="sum")

@@ -172,8 +172,10 @@ class AnomalyDetector(Estimator):
         checks.whole("context", context, least=2 if isinstance(resolve_method(method), Autoencoder) else 1)
         checks.whole("members", members)
         checks.whole("seed", seed, least=0)
-        if members > _MOST_MEMBERS or context > _MOST_STEPS:
-            raise SpecError(f"members must be at most {_MOST_MEMBERS}, and context at most {_MOST_STEPS:,} steps")
+        if members > _MOST_MEMBERS or _window(context, resolve_method(method)) > _MOST_STEPS:
+            raise SpecError(
+                f"members must be at most {_MOST_MEMBERS}, and context, with a season, at most {_MOST_STEPS:,} steps"
+            )
         if not training.sampling.uniform:
             raise SpecError("training.sampling chooses among windows; a detector draws all alike: leave it out")
         self.method = method
@@ -429,14 +431,16 @@ class AnomalyDetector(Estimator):
     @property
     def least_rows_(self) -> int:
         """Rows that a series must have: a window, and by prediction one more."""
-        return self.context + (1 if isinstance(resolve_method(self.method), Prediction) else 0)
+        method = resolve_method(self.method)
+        return _window(self.context, method) + (1 if isinstance(method, Prediction) else 0)
 
     def _design(self, settled: Settled) -> Design:
+        method = resolve_method(self.method)
         return Design(
-            method=resolve_method(self.method),
+            method=method,
             network=self.network,
             scaling=self.scaling,
-            context=self.context,
+            context=_window(self.context, method),
             targets=len(settled.columns.targets),
             series=len(settled.ids),
             members=self.members,
@@ -487,3 +491,8 @@ class AnomalyDetector(Estimator):
             restored_judge(kind, self.likelihood, threshold, targets, arrays) for kind in ("batch", "causal")
         )
         self._take(network, settled, restored_history(learned["history"]), (batch, causal))
+
+
+def _window(context: int, method: Method) -> int:
+    """Give the steps of a window: those that are read, and a season before them."""
+    return context + (method.season if isinstance(method, Prediction) else 0)

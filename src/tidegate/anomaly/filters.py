@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -14,6 +15,7 @@ from tidegate.specs.thresholds import Dynamic, Threshold
 
 __all__ = ["Filter", "LikelihoodFilter", "SmoothingFilter", "filtered", "log10_tail", "make_filters"]
 
+_CALMEST = 0.1  # spread of errors, whose mean in training is 1: a network that is never wrong is no measure
 _LEAST = 1e-12  # of an error, before its logarithm; and of a spread
 
 
@@ -55,6 +57,8 @@ class LikelihoodFilter:
         self._count = 0
         self._recent: list[float] = []  # the last errors, a ring
         self._cursor = 0
+        self._peaks: deque[tuple[int, float]] = deque()  # scores of the rest that no later one reaches, with their age
+        self._time = 0
 
     def step(self, value: float) -> float:
         """Take the next error; give how unlikely the mean of the last few is before what came earlier."""
@@ -69,9 +73,22 @@ class LikelihoodFilter:
         self._cursor = (self._cursor + 1) % self._spec.short
         spread = math.sqrt(self._variance)
         short = sum(self._recent) / len(self._recent)
-        z = (short - self._mean) / max(spread, _LEAST * max(1.0, abs(self._mean))) if self._count > 1 else 0.0
+        z = (short - self._mean) / max(spread, _CALMEST) if self._count > 1 else 0.0
         self._learn(value)
-        return log10_tail(z)
+        return self._rested(log10_tail(z))
+
+    def _rested(self, score: float) -> float:
+        """Give the score where none of the last ``rest`` reached it, and else 0."""
+        if not self._spec.rest:
+            return score
+        self._time += 1
+        while self._peaks and self._peaks[0][0] < self._time - self._spec.rest:
+            self._peaks.popleft()
+        highest = self._peaks[0][1] if self._peaks else -math.inf
+        while self._peaks and self._peaks[-1][1] <= score:
+            self._peaks.pop()
+        self._peaks.append((self._time, score))
+        return score if score > highest else 0.0
 
     def _learn(self, value: float) -> None:
         self._count = min(self._count + 1, self._spec.long)
@@ -81,8 +98,9 @@ class LikelihoodFilter:
         self._variance = (1 - rate) * (self._variance + rate * change * change)
 
     def begin(self) -> None:
-        """Forget the last few errors."""
+        """Forget the last few errors and scores."""
         self._recent, self._cursor = [], 0
+        self._peaks.clear()
 
     def state(self) -> list[float]:
         """Give mean, variance and count."""

@@ -10,7 +10,7 @@ import torch
 
 from tidegate._core.seeds import derive_seed, seeded
 from tidegate.anomaly.judge import Judge
-from tidegate.anomaly.network import Design, Detection, DetectionObjective
+from tidegate.anomaly.network import Design, Detection, DetectionObjective, Forecasting
 from tidegate.anomaly.scorer import Scorer
 from tidegate.data import Batches, IntArray, SeriesTable, Windows
 from tidegate.errors import ShortSeriesError
@@ -18,11 +18,14 @@ from tidegate.specs import Training
 from tidegate.specs.detection import Likelihood
 from tidegate.specs.thresholds import Threshold
 from tidegate.training import Callback, History, fit
+from tidegate.training.feed import to_batch
 
 __all__ = ["Fitted", "build", "fit_detector", "train"]
 
 _MOST_STEPS = 600  # by default; few windows get fewer
 _LEAST_STEPS = 100
+_MOST_SOLVED = 20_000  # windows that a linear part is solved on
+_PENALTY = 3.0  # of its ridge regression, in the units of squared deviations
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -82,6 +85,7 @@ def train(
 ) -> History:
     """Train on all windows but the last of each series, which stop the training early, as ``validation`` has it."""
     windows, held = _windows(table, network.design, training.validation)
+    solve_linear(network, windows)
     if training.epochs is None and training.max_steps is None:
         training = dataclasses.replace(training, max_steps=min(_MOST_STEPS, _LEAST_STEPS + len(windows)))
     batches = Batches(windows, training.batch_size, shuffle=True, seed=derive_seed(seed, "batches"))
@@ -90,6 +94,36 @@ def train(
         return fit(
             network, batches, DetectionObjective(), training=training, validation=validation, callbacks=callbacks
         )
+
+
+def solve_linear(network: Detection, windows: Windows) -> None:
+    """Solve the linear part of a prediction, if it has one, by ridge regression over the training windows.
+
+    What it reads is in units of the series, so that one strength of the penalty serves all. Windows of which a step to
+    predict is missing are left out; of very many, as many as memory and time allow are taken, evenly spread.
+    """
+    members = [each for each in network.networks if isinstance(each, Forecasting)]
+    if not members or members[0].linear is None:
+        return
+    take = np.unique(np.linspace(0, len(windows) - 1, min(len(windows), _MOST_SOLVED)).astype(np.int64))
+    device = next(network.parameters()).device
+    read, made = members[0].linear.in_features + 1, members[0].linear.out_features
+    square, cross = np.zeros((read, read)), np.zeros((read, made))
+    for start in range(0, len(take), 1_024):
+        batch = to_batch(windows.batch(take[start : start + 1_024]), device)
+        with torch.no_grad():
+            given, truth, observed = (part.cpu().numpy() for part in network.regression(batch))
+        whole = observed.all(axis=(1, 2))
+        x = np.column_stack([given[whole].astype(np.float64), np.ones(whole.sum())])
+        square += x.T @ x
+        cross += x.T @ truth[whole].reshape(len(x), -1)
+    penalty = _PENALTY * np.eye(read)
+    penalty[-1, -1] = 1e-6  # of the constant
+    solved = torch.from_numpy(np.linalg.solve(square + penalty, cross))
+    for member in members:
+        assert member.linear is not None
+        member.linear.weight.copy_(solved[:-1].T)
+        member.linear.bias.copy_(solved[-1])
 
 
 def _windows(table: SeriesTable, design: Design, share: float) -> tuple[Windows, Windows | None]:

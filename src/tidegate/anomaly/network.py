@@ -42,7 +42,7 @@ class Design:
     method, network, scaling
         As the detector's.
     context
-        Steps of a window.
+        Steps of a window, a season among them.
     targets, series, members
         How many variables; series in training; networks.
     """
@@ -64,6 +64,11 @@ class Design:
     def first(self) -> int:
         """Where they begin, in steps from the beginning of the window."""
         return self.context if isinstance(self.method, Prediction) else 0
+
+    @property
+    def together(self) -> str:
+        """How the errors of a point become one."""
+        return self.method.together if isinstance(self.method, Prediction) else "median"
 
 
 class Reconstruction(nn.Module):
@@ -102,26 +107,48 @@ class Reconstruction(nn.Module):
 
 
 class Forecasting(nn.Module):
-    """Recurrent layers and a dense one that gives all steps at once.
+    """Recurrent layers and a dense one that gives all steps at once, beside a linear prediction if it is asked for.
 
     Parameters
     ----------
     network
         Describes the recurrent layers.
-    targets, horizon
-        Variables; steps to predict.
+    method
+        Horizon, season, and whether there is a linear part.
+    targets, context
+        Variables; steps of a window, a season among them.
     """
 
-    def __init__(self, network: Network, *, targets: int, horizon: int) -> None:
+    def __init__(self, network: Network, method: Prediction, *, targets: int, context: int) -> None:
         super().__init__()
-        self.recurrent = build_network(network, 2 * targets)
-        self.dense = nn.Linear(self.recurrent.output_size, horizon * targets)
-        self.horizon, self.targets = horizon, targets
+        self.recent = context - method.season  # steps that are read
+        self.recurrent = build_network(network, (4 if method.season else 2) * targets)
+        self.dense = nn.Linear(self.recurrent.output_size, method.horizon * targets)
+        self.horizon, self.targets, self.season = method.horizon, targets, method.season
+        self.linear: nn.Linear | None = None
+        if method.linear:
+            read = self.recent + (method.horizon + 1 if method.season else 0)
+            self.linear = nn.Linear(read * targets, method.horizon * targets).requires_grad_(False)
+            nn.init.zeros_(self.dense.weight)  # the training begins where the linear part ends
+            nn.init.zeros_(self.dense.bias)
 
     def forward(self, x: Tensor) -> Tensor:
         """Predict from windows: [batch, time, 2 · target] (values, masks) to [batch, horizon, target]."""
-        made: Tensor = self.dense(_summary(self.recurrent(x)[0], bidirectional=self.recurrent.bidirectional))
+        read = x[:, self.season :]
+        if self.season:  # beside each step what came a season before the one after it
+            read = torch.cat([read, x[:, 1 : self.recent + 1]], dim=-1)
+        made: Tensor = self.dense(_summary(self.recurrent(read)[0], bidirectional=self.recurrent.bidirectional))
+        if self.linear is not None:
+            made = made + self.linear(self.plain(x))
         return made.view(-1, self.horizon, self.targets)
+
+    def plain(self, x: Tensor) -> Tensor:
+        """Give what the linear part reads, [batch, number]: the latest values, and those a season before its steps."""
+        values = x[..., : self.targets]
+        parts = [values[:, self.season :]]
+        if self.season:
+            parts.append(values[:, self.recent - 1 : self.recent + self.horizon])
+        return torch.cat(parts, dim=1).flatten(1)
 
     def newest(self, x: Tensor) -> Tensor:
         """Give all predictions: each is about a step that has not come."""
@@ -188,6 +215,15 @@ class Detection(nn.Module):
         target = self.series_scaling(batch.target, batch.target_observed, batch.series)
         return made, scale.encode(target, batch.target_observed), batch.target_observed
 
+    def regression(self, batch: Batch[Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+        """Give what the linear part reads, [batch, number]; what it should make, [batch, step, target]; its mask."""
+        (member, *_), (_, truth, mask) = self.networks, self.compare(batch)
+        assert isinstance(member, Forecasting)
+        values, observed = self.units(batch)
+        scaled, _ = self._inside(values, observed)
+        origin = self.window_scaling.origin(scaled, observed, self.design.steps)
+        return member.plain(_features(scaled, observed, self._dtype)), truth - origin, mask
+
     @property
     def networks(self) -> list[Reconstruction | Forecasting]:
         """The members, typed."""
@@ -236,7 +272,7 @@ def check_scaling(scaling: Scaling, method: Method) -> None:
 def _network(design: Design) -> Reconstruction | Forecasting:
     if isinstance(design.method, Autoencoder):
         return Reconstruction(design.network, targets=design.targets, bottleneck=design.method.bottleneck)
-    return Forecasting(design.network, targets=design.targets, horizon=design.method.horizon)
+    return Forecasting(design.network, design.method, targets=design.targets, context=design.context)
 
 
 def _features(scaled: Tensor, observed: Tensor, dtype: torch.dtype) -> Tensor:

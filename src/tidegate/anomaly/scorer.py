@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
-from tidegate.anomaly.covering import FloatArray, covering_errors
+from tidegate.anomaly.covering import FloatArray, covering_errors, smoothed
 from tidegate.anomaly.network import Detection
 from tidegate.data import Batch, SeriesTable
 from tidegate.kernels import packed
@@ -68,12 +68,13 @@ class Scorer:
             nothing = np.full_like(truth, np.nan)
             return Errors(batch=nothing, causal=nothing)
         batch = np.full_like(truth, np.nan)
-        batch[design.first :] = covering_errors(chunks(), steps=design.steps)[: len(values) - design.first]
+        covered = covering_errors(chunks(), steps=design.steps, together=design.together)
+        batch[design.first :] = covered[: len(values) - design.first]
         if isinstance(design.method, Prediction):  # all windows that predict a row end before it
             return Errors(batch=batch, causal=batch)
         causal = np.full_like(truth, np.nan)
         causal[design.context - 1 :] = np.concatenate(last)
-        return Errors(batch=batch, causal=causal)
+        return Errors(batch=smoothed(batch, design.method.smoothing), causal=causal)
 
     def _truth(self, values: FloatArray, code: int) -> FloatArray:
         """Give the values in units of the series, NaN where missing."""

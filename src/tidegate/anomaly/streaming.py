@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from tidegate.anomaly.covering import FloatArray, median_of_observed
+from tidegate.anomaly.covering import FloatArray, average_of_observed
 from tidegate.anomaly.judge import Judge, combined, shares_of
 from tidegate.anomaly.network import Detection
 from tidegate.anomaly.quick import one_window
@@ -43,6 +43,7 @@ class DetectorStream:
         # Each value is written twice, a context apart, so that every window is one stretch of memory.
         self._buffer = np.full((2 * design.context, design.targets), np.nan)
         self._cursor = self._count = 0
+        self._together = design.together
         self._pending: FloatArray | None = None
         if isinstance(design.method, Prediction):  # [made so many values ago, of which step, target]
             self._pending = np.full((design.steps, design.steps, design.targets), np.nan)
@@ -138,7 +139,7 @@ class DetectorStream:
                 return np.full((1, self._targets), np.nan)
             return np.abs(row - self._made())
         steps = np.arange(len(self._pending))
-        errors = median_of_observed(np.abs(row - self._pending[steps, steps])[np.newaxis])
+        errors = average_of_observed(np.abs(row - self._pending[steps, steps])[np.newaxis], self._together)
         self._pending[1:] = self._pending[:-1].copy()
         self._pending[0] = self._made() if self._count == self._context else np.nan
         return errors

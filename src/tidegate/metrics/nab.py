@@ -163,7 +163,7 @@ def _gains(
     false, first = counts.copy(), np.zeros(length, bool)
     for start, end in windows:
         rows = np.arange(start, end + 1)
-        earned = profile.detection * _sigmoid((rows - end - 1) / rows.size) / _sigmoid(np.float64(-1.0))
+        earned = profile.detection * _sigmoid((rows - end - 1) / rows.size) / _sigmoid(np.array(-1.0))
         false[rows] = False
         rows, earned = rows[counts[rows]], earned[counts[rows]]
         order = np.argsort(-scores[rows], kind="stable")

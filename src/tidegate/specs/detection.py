@@ -27,15 +27,20 @@ class Autoencoder:
     loss
         Of the training: ``"mae"``, ``"mse"`` or ``"huber"``. The first and the last let anomalies among the training
         rows count less.
+    smoothing
+        Rows that batch scores are averaged over, the row in their middle, as the root of the mean square. For where
+        an anomaly is a stretch, and finding it counts for more than its edges. Scores without look ahead have none.
     """
 
     kind: ClassVar[str] = "autoencoder"
 
     bottleneck: int = 8
     loss: str = "huber"
+    smoothing: int = 1
 
     def __post_init__(self) -> None:
         checks.whole("bottleneck", self.bottleneck)
+        checks.whole("smoothing", self.smoothing)
         checks.one_of("loss", self.loss, _LOSSES)
 
 
@@ -51,16 +56,36 @@ class Prediction:
         Steps that are predicted from each window; with several, a point has as many predictions.
     loss
         As of `Autoencoder`.
+    season
+        Steps of a season, at least ``horizon``, or 0 for none. What came a season before is read beside what came
+        last, so that a window takes a season more of rows.
+    linear
+        Add a linear prediction from what is read, solved by ridge regression before the training, which then begins
+        there and learns what it leaves. It needs few rows.
+    together
+        How the errors of a point's predictions become one: ``"median"``, which a single bad one does not move, or
+        ``"mean"``.
     """
 
     kind: ClassVar[str] = "prediction"
 
     horizon: int = 1
     loss: str = "huber"
+    season: int = 0
+    linear: bool = False
+    together: str = "median"
 
     def __post_init__(self) -> None:
         checks.whole("horizon", self.horizon)
         checks.one_of("loss", self.loss, _LOSSES)
+        checks.whole("season", self.season, least=0)
+        checks.flag("linear", self.linear)
+        checks.one_of("together", self.together, ("median", "mean"))
+        if 0 < self.season < self.horizon:
+            raise SpecError(
+                f"season must be 0 or at least the horizon, since what came a season before must be known; got "
+                f"season={self.season}, horizon={self.horizon}"
+            )
 
 
 Method: TypeAlias = Autoencoder | Prediction
@@ -94,15 +119,20 @@ class Likelihood:
         Errors that are averaged.
     log
         Take logarithms of the errors first, whose distribution is nearer to a normal one.
+    rest
+        For so many steps after a score only higher ones are given, and 0 for the others: an anomaly then raises one
+        alarm, and not one at each of its points. 0 for none.
     """
 
     long: int = 2000
     short: int = 5
     log: bool = False
+    rest: int = 0
 
     def __post_init__(self) -> None:
         checks.whole("long", self.long, least=2)
         checks.whole("short", self.short)
         checks.flag("log", self.log)
+        checks.whole("rest", self.rest, least=0)
         if self.short >= self.long:
             raise SpecError(f"short must be less than long; got short={self.short}, long={self.long}")
