@@ -188,12 +188,16 @@ def _bound(host: str, port: int, *, reuse: bool) -> socket.socket:
     """Take a port. Raises `OutputError` if it is taken, or the address is not this machine's."""
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        sock = socket.socket(family, socket.SOCK_STREAM)
+    except OSError as error:
+        raise OutputError(f"cannot serve HTTP on {host}:{port}: {error.strerror or error}") from error
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if reuse:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         sock.bind((host, port))
     except OSError as error:
+        sock.close()
         raise OutputError(f"cannot serve HTTP on {host}:{port}: {error.strerror or error}") from error
     sock.setblocking(False)
     return sock
