@@ -14,7 +14,7 @@ from tidegate.data.tagschemes import Span
 from tidegate.errors import FileFormatError, MissingFileError, SpecError
 from tidegate.specs import Training, WordFeatures
 from tidegate.text import Tagger
-from tidegate.text.tagging.fitting import _held_out
+from tidegate.text.tagging.fitting import Part, _held_out
 from tidegate.text.tagging.network import TaggerNetwork
 
 Make = Callable[..., Tagger]
@@ -72,13 +72,14 @@ def test_held_out_sentences_are_no_others(small_tagger: Make) -> None:
     given = ConllSentences(tokens=tuple((f"w{index}",) for index in range(20)))
     spans = [[Span(0, 1, "x")] for _ in range(20)]
     recipe = small_tagger(training=Training(validation=0.25))._recipe
-    rest, kept_spans, held = _held_out(given, spans, recipe)
+    part = Part(given=given, spans=spans)
+    rest, held = _held_out(part, recipe)
     assert held is not None
-    assert (len(rest), len(kept_spans), len(held)) == (15, 15, 5)
-    assert {*rest.tokens, *held.tokens} == set(given.tokens)
-    assert _held_out(given, spans, recipe)[0].tokens == rest.tokens
+    assert (len(rest.given), len(rest.spans), len(held.given)) == (15, 15, 5)
+    assert {*rest.given.tokens, *held.given.tokens} == set(given.tokens)
+    assert _held_out(part, recipe)[0].given.tokens == rest.given.tokens
     other = small_tagger(training=Training(validation=0.25), seed=1)._recipe
-    assert _held_out(given, spans, other)[0].tokens != rest.tokens
+    assert _held_out(part, other)[0].given.tokens != rest.given.tokens
 
 
 def test_a_type_in_held_out_sentences_alone_is_trained_on(small_tagger: Make) -> None:
@@ -86,18 +87,18 @@ def test_a_type_in_held_out_sentences_alone_is_trained_on(small_tagger: Make) ->
     recipe = small_tagger(training=Training(validation=0.25))._recipe
     for rare in range(20):
         spans = [[Span(0, 1, "rare" if index == rare else "x")] for index in range(20)]
-        rest, _, held = _held_out(given, spans, recipe)
+        rest, held = _held_out(Part(given=given, spans=spans), recipe)
         assert held is not None
-        assert (f"w{rare}",) in rest.tokens
-        assert (f"w{rare}",) not in held.tokens
+        assert (f"w{rare}",) in rest.given.tokens
+        assert (f"w{rare}",) not in held.given.tokens
 
 
 def test_of_few_sentences_none_is_held_out(small_tagger: Make) -> None:
     given = ConllSentences(tokens=(("a",), ("b",)))
-    spans = [[Span(0, 1, "x")], []]
+    part = Part(given=given, spans=[[Span(0, 1, "x")], []])
     for share in (0, 0.1, 0.9):
         recipe = small_tagger(training=Training(validation=share))._recipe
-        assert _held_out(given, spans, recipe) == (given, spans, None)
+        assert _held_out(part, recipe) == (part, None)
 
 
 def test_without_a_length_there_are_thirty_epochs(small_tagger: Make, tagged: Tagged) -> None:

@@ -6,32 +6,32 @@ import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import nn
 
 from tidegate._core.seeds import derive_seed
+from tidegate.data import IntArray
 from tidegate.data.conll import ConllSentences
 from tidegate.data.ragged import Ragged
 from tidegate.data.tagschemes import Span
-from tidegate.errors import DataError, SpecError
-from tidegate.metrics.spans import span_scores
+from tidegate.errors import DataError
 from tidegate.specs import Training, parts
 from tidegate.specs.tagging import TagSchemes, WordFeatures
-from tidegate.text.tagging.answers import TaggerAnswers, best_paths
+from tidegate.text.tagging.answers import TaggerAnswers
 from tidegate.text.tagging.baselines import TypicalTags
 from tidegate.text.tagging.examples import TaggedExamples, TaggingObjective, encoded
 from tidegate.text.tagging.network import TaggerDesign, TaggerNetwork
 from tidegate.text.tagging.sentences import read_tags, rewritten, settled_scheme
-from tidegate.text.tagging.vocabulary import TagVocabulary, normalised
-from tidegate.text.tagging.words import WordTable
-from tidegate.training import Callback, EarlyStopping, History
+from tidegate.text.tagging.vectors import read_vectors
+from tidegate.text.tagging.vocabulary import TagVocabulary
+from tidegate.text.tagging.watching import watchers
+from tidegate.training import Callback, History
 from tidegate.training.members import train_members
-from tidegate.training.state import TrainingState
 
 __all__ = ["Fitted", "Recipe", "fit_tagger"]
 
 _EPOCHS = 30  # where neither epochs nor steps are asked for
-_FAMILIAR = 20_000  # words of an embeddings file, from its beginning, that join the vocabulary unseen
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -71,6 +71,22 @@ class Fitted:
     history: History
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Part:
+    """Tagged sentences, and their spans."""
+
+    given: ConllSentences
+    spans: list[list[Span]]
+
+    def tags(self, scheme: str) -> list[list[str]]:
+        """Write the spans as tags of a scheme."""
+        return rewritten(self.spans, self.given, scheme)
+
+    def take(self, indices: Sequence[int]) -> Part:
+        """Give the sentences at ``indices``, in this order."""
+        return Part(given=self.given.take(indices), spans=[self.spans[index] for index in indices])
+
+
 def fit_tagger(
     recipe: Recipe,
     given: ConllSentences,
@@ -84,65 +100,51 @@ def fit_tagger(
     Raises
     ------
     DataError
-        If tags break their scheme, there is nothing to learn, or a validation holds a type that training lacks.
+        If tags break their scheme, there is nothing to learn, a validation holds a type that training lacks, or one is
+        needed and there is none.
     TrainingError
         If the loss becomes NaN or infinite.
     """
-    if not len(given):
-        raise DataError("expected tagged sentences to learn from, got none")
-    scheme = settled_scheme(given, recipe.schemes.given)
-    spans = read_tags(given, scheme, repair=recipe.schemes.repair)
-    if validation is None:
-        given, spans, validation = _held_out(given, spans, recipe)
-    held = None if validation is None else read_tags(validation, scheme, repair=recipe.schemes.repair)
-    known, matrix = _embeddings(recipe, given)
-    types = (span.type for row in spans for span in row)
-    vocabulary, counts = TagVocabulary.of(given, types, recipe.features, known)
-    if validation is not None and held is not None:
-        require_types(validation, held, vocabulary)
+    scheme, train, held = _parts(recipe, given, validation)
+    vectors = read_vectors(recipe.embeddings, train.given, recipe.features)
+    types = (span.type for row in train.spans for span in row)
+    vocabulary, counts = TagVocabulary.of(train.given, types, recipe.features, vectors.words)
+    if held is not None:
+        require_types(held.given, held.spans, vocabulary)
     design = recipe.design(vocabulary)
-    collections = [given] if validation is None else [given, validation]
-    table, values = encoded(collections, vocabulary, recipe.features)
+    both = [train] if held is None else [train, held]
+    table, values = encoded([part.given for part in both], vocabulary, recipe.features)
     table = table.to(device)
-    targets = [_codes(rewritten(spans, given, design.scheme), design.labels)]
-    if validation is not None and held is not None:
-        targets.append(_codes(rewritten(held, validation, design.scheme), design.labels))
+    targets = [_codes(part.tags(design.scheme), design.labels) for part in both]
     examples = [TaggedExamples(each, target) for each, target in zip(values, targets, strict=True)]
 
     def make() -> nn.Module:
         network = TaggerNetwork(design)
-        unknown = recipe.features.unknown
-        chance = np.divide(unknown, unknown + counts, out=np.zeros(len(counts)), where=counts > 0)
-        network.encoder.chance.copy_(torch.from_numpy(chance))
-        _lay_in(network, vocabulary, known, matrix)
+        network.encoder.chance.copy_(torch.from_numpy(_chances(recipe.features.unknown, counts)))
+        vectors.lay_in(network.encoder.words, vocabulary)
         return network
-
-    def watching() -> Sequence[Callback]:
-        return (*_watchers(recipe.training, table, examples, design), *callbacks)
 
     networks, history = train_members(
         make,
         examples[0],
         TaggingObjective(table),
-        validation=examples[1] if len(examples) > 1 else None,
+        validation=examples[1] if held is not None else None,
         training=_with_length(recipe.training),
         members=recipe.members,
         seed=recipe.seed,
         device=device,
-        callbacks=watching,
+        callbacks=lambda: (*watchers(recipe.training, table, examples[1:], design.labels), *callbacks),
     )
-    offset = 0.0
-    if recipe.decide == "f1":
-        if validation is None or held is None:
-            raise DataError(
-                "decide='f1' chooses on validation sentences, and there are none; give fit(…, validation=…), or more "
-                "sentences and a share of them in Training(validation=…)"
-            )
-        answers = TaggerAnswers(networks=networks, vocabulary=vocabulary, features=recipe.features)
-        offset = answers.best_offset(validation, rewritten(held, validation, design.scheme))
-    typical = TypicalTags.of(given, rewritten(spans, given, scheme), scheme, vocabulary, recipe.features)
+    answers = TaggerAnswers(networks=networks, vocabulary=vocabulary, features=recipe.features)
     return Fitted(
-        networks=networks, vocabulary=vocabulary, typical=typical, scheme=scheme, offset=offset, history=history
+        networks=networks,
+        vocabulary=vocabulary,
+        typical=TypicalTags.of(train.given, train.tags(scheme), scheme, vocabulary, recipe.features),
+        scheme=scheme,
+        offset=answers.best_offset(held.given, held.tags(design.scheme))
+        if recipe.decide == "f1" and held is not None
+        else 0.0,
+        history=history,
     )
 
 
@@ -158,99 +160,52 @@ def require_types(given: ConllSentences, spans: Sequence[Sequence[Span]], vocabu
                 )
 
 
-class SpanF1(Callback):
-    """Log the F1 of the spans of the validation sentences after each epoch, as ``val_f1``.
-
-    Parameters
-    ----------
-    table, examples
-        The words, and the validation sentences with their codes.
-    labels
-        What codes stand for.
-    """
-
-    def __init__(self, table: WordTable, examples: TaggedExamples, labels: Sequence[str]) -> None:
-        assert examples.target is not None
-        self.table, self.examples, self.labels = table, examples, labels
-        self.truth = [self._tags(examples.target[row].tolist()) for row in range(len(examples))]
-
-    def on_epoch_end(self, state: TrainingState) -> None:
-        """Tag, and compare; nothing is drawn, so that the training goes on as if nobody had looked."""
-        module = state.module
-        assert isinstance(module, TaggerNetwork)
-        module.eval()
-        paths = best_paths(module, self.table, self.examples)
-        module.train()
-        state.logs["val_f1"] = span_scores(self.truth, [self._tags(path) for path in paths]).f1
-
-    def _tags(self, codes: Sequence[int]) -> list[str]:
-        return [self.labels[code] for code in codes]
-
-
-def _watchers(
-    training: Training, table: WordTable, examples: Sequence[TaggedExamples], design: TaggerDesign
-) -> Sequence[Callback]:
-    if len(examples) < 2:
-        return ()
-    scored = SpanF1(table, examples[1], design.labels)
-    if training.patience is None:
-        return (scored,)
-    return scored, EarlyStopping("val_f1", patience=training.patience, restore_best_weights=True)
-
-
 def _with_length(training: Training) -> Training:
     if training.epochs is None and training.max_steps is None:
         return dataclasses.replace(training, epochs=_EPOCHS)
     return training
 
 
-def _held_out(
-    given: ConllSentences, spans: list[list[Span]], recipe: Recipe
-) -> tuple[ConllSentences, list[list[Span]], ConllSentences | None]:
+def _parts(recipe: Recipe, given: ConllSentences, validation: ConllSentences | None) -> tuple[str, Part, Part | None]:
+    """Read the tags, and hold sentences out where none are given: the scheme, what trains, what validates."""
+    if not len(given):
+        raise DataError("expected tagged sentences to learn from, got none")
+    scheme, repair = settled_scheme(given, recipe.schemes.given), recipe.schemes.repair
+    train = Part(given=given, spans=read_tags(given, scheme, repair=repair))
+    if validation is not None and len(validation):
+        held: Part | None = Part(given=validation, spans=read_tags(validation, scheme, repair=repair))
+    else:
+        train, held = _held_out(train, recipe)
+    if recipe.decide == "f1" and held is None:
+        raise DataError(
+            "decide='f1' chooses on validation sentences, and there are none; give fit(…, validation=…), or more "
+            "sentences and a share of them in Training(validation=…)"
+        )
+    return scheme, train, held
+
+
+def _held_out(part: Part, recipe: Recipe) -> tuple[Part, Part | None]:
     """Hold sentences out at random; of few sentences, or a share of 0, none."""
-    held = round(recipe.training.validation * len(given))
-    if not held or held >= len(given):
-        return given, spans, None
+    count = len(part.spans)
+    held = round(recipe.training.validation * count)
+    if not held or held >= count:
+        return part, None
     seed = derive_seed(recipe.seed, "validation")
-    order = np.random.Generator(np.random.Philox(key=seed)).permutation(len(given))
-    rest, kept = np.sort(order[held:]).tolist(), np.sort(order[:held])
-    seen = {span.type for index in rest for span in spans[index]}
+    order = np.random.Generator(np.random.Philox(key=seed)).permutation(count)
+    rest, kept = order[held:].tolist(), order[:held].tolist()
+    seen = {span.type for index in rest for span in part.spans[index]}
     # A type that is rare may lie in held-out sentences only: those are trained on.
-    rare = [index for index in kept.tolist() if not seen.issuperset(span.type for span in spans[index])]
-    rest = sorted([*rest, *rare])
-    left = sorted(set(kept.tolist()).difference(rare))
-    return given.take(rest), [spans[index] for index in rest], given.take(left) if left else None
+    rare = [index for index in kept if not seen.issuperset(span.type for span in part.spans[index])]
+    left = sorted(set(kept).difference(rare))
+    return part.take(sorted([*rest, *rare])), part.take(left) if left else None
+
+
+def _chances(unknown: float, counts: IntArray) -> npt.NDArray[np.float64]:
+    """Say how probably each word is taken for an unknown one; what was never counted is not."""
+    chances: npt.NDArray[np.float64] = np.divide(unknown, unknown + counts, out=np.zeros(len(counts)), where=counts > 0)
+    return chances
 
 
 def _codes(tags: Sequence[Sequence[str]], labels: Sequence[str]) -> Ragged:
     known = {label: code for code, label in enumerate(labels)}
     return Ragged.of([np.array([known[tag] for tag in row], np.int64) for row in tags])
-
-
-def _embeddings(recipe: Recipe, given: ConllSentences) -> tuple[list[str], np.ndarray | None]:
-    """Read embeddings of words in the training data, and of the first in the file, which are the most frequent."""
-    if recipe.embeddings is None:
-        return [], None
-    from tidegate.data.embeddings import read_embeddings
-
-    surfaces = dict.fromkeys(token for tokens in given.tokens for token in tokens)
-    wanted = {*surfaces, *normalised(surfaces, recipe.features)}
-    words, matrix = read_embeddings(recipe.embeddings, wanted, most=_FAMILIAR)
-    if matrix.shape[1] != recipe.features.size:
-        raise SpecError(
-            f"the embeddings in {recipe.embeddings!r} have {matrix.shape[1]} numbers a word, the tagger's features "
-            f"{recipe.features.size}; set WordFeatures(size={matrix.shape[1]})"
-        )
-    rows: dict[str, int] = {}
-    for row, word in enumerate(normalised(words, recipe.features)):
-        rows.setdefault(word, row)  # of Rome and rome the more frequent one
-    return list(rows), matrix[list(rows.values())]
-
-
-def _lay_in(network: TaggerNetwork, vocabulary: TagVocabulary, known: Sequence[str], matrix: np.ndarray | None) -> None:
-    """Put embeddings that were read in the place of drawn ones."""
-    if matrix is None:
-        return
-    rows = torch.from_numpy(vocabulary.word_codes(known))
-    with torch.no_grad():
-        network.encoder.words.weight[rows] = torch.from_numpy(np.asarray(matrix, np.float32))
