@@ -38,7 +38,7 @@ class Embedding:
     size: int = 100
     path: str | None = None
     frozen: bool = False
-    dropout: float = 0.1
+    dropout: float = 0.3
 
     def __post_init__(self) -> None:
         checks.whole("size", self.size)

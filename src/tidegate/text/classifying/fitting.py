@@ -14,6 +14,7 @@ from torch import nn
 from tidegate._core.seeds import derive_seed
 from tidegate.data.batches import IntArray
 from tidegate.data.embeddings import read_embeddings
+from tidegate.data.ngrams import MOST_CHARACTERS
 from tidegate.data.ragged import RaggedExamples
 from tidegate.data.strata import stratified_holdout
 from tidegate.data.text import LONGEST_WORD, Tokenizer
@@ -104,7 +105,8 @@ def fit_texts(
     target = classes.encode(labels)
     rows = _Rows.of(recipe, classes.strata(target))
     tokenizer = Tokenizer.of(recipe.tokens, [texts[row] for row in rows.train.tolist()])
-    tokens, notes = _read(texts, tokenizer)
+    characters = recipe.wide is not None and recipe.wide.characters is not None
+    tokens, notes = _read(texts, tokenizer, characters=characters)
     material = _Material(texts=texts, tokens=tokens, target=target, weight=None)
     train = dataclasses.replace(
         material.take(rows.train), weight=classes.weights(target[rows.train], recipe.class_weight)
@@ -120,17 +122,18 @@ def fit_texts(
     return fitted
 
 
-def _read(texts: Sequence[str], tokenizer: Tokenizer) -> tuple[list[list[str]], tuple[str, ...]]:
+def _read(texts: Sequence[str], tokenizer: Tokenizer, *, characters: bool) -> tuple[list[list[str]], tuple[str, ...]]:
+    """Cut texts into tokens, and say how many hold more than is read of them."""
     read = [tokenizer.read(text) for text in texts]
-    cut = sum(more for _, more in read)
-    notes = ()
-    if cut:
-        unit = tokenizer.spec.unit
-        words = "" if unit == "characters" else f", {LONGEST_WORD} characters of a word"
-        notes = (
-            f"{cut:,} of {len(texts):,} texts hold more than is read of them: {tokenizer.spec.length:,} {unit}{words}",
-        )
-    return [tokens for tokens, _ in read], notes
+    cut = sum(more or (characters and len(text) > MOST_CHARACTERS) for text, (_, more) in zip(texts, read, strict=True))
+    if not cut:
+        return [tokens for tokens, _ in read], ()
+    spec = tokenizer.spec
+    limits = [f"{spec.length:,} {spec.unit}"]
+    limits += [f"{LONGEST_WORD} characters of a word"] * (spec.unit != "characters")
+    limits += [f"{MOST_CHARACTERS:,} characters for n-grams"] * characters
+    note = f"{cut:,} of {len(texts):,} texts hold more than is read of them: {', '.join(limits)}"
+    return [tokens for tokens, _ in read], (note,)
 
 
 def _trained(
