@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from tidegate.data.conll import ConllSentences
+from tidegate.data.embeddings import read_embeddings
 from tidegate.errors import SpecError
 from tidegate.specs.tagging import WordFeatures
 from tidegate.text.tagging.vocabulary import TagVocabulary, normalised
@@ -46,8 +47,6 @@ def read_vectors(path: str | None, given: ConllSentences, features: WordFeatures
     """
     if path is None:
         return Vectors()
-    from tidegate.data.embeddings import read_embeddings
-
     surfaces = dict.fromkeys(token for tokens in given.tokens for token in tokens)
     wanted = {*surfaces, *normalised(surfaces, features)}
     words, matrix = read_embeddings(path, wanted, most=_FAMILIAR)
