@@ -167,14 +167,22 @@ class _Sums:
     """Adds up, for each text, what its n-grams have; or, ``back``, for each of so many n-grams what its texts have."""
 
     def __init__(self, columns: Ragged, back: int | None = None) -> None:
-        owners = np.repeat(np.arange(len(columns)), columns.lengths)
-        self.source, self.target = (columns.flat, owners) if back is None else (owners, columns.flat)
-        self.rows = len(columns) if back is None else back
+        self.source, offsets = columns.flat, columns.offsets
+        if back is not None:
+            order = np.argsort(columns.flat, kind="stable")
+            self.source = np.repeat(np.arange(len(columns)), columns.lengths)[order]
+            offsets = np.concatenate([[0], np.cumsum(np.bincount(columns.flat, minlength=back))])
+        self.rows = len(offsets) - 1
+        self.filled = np.flatnonzero(np.diff(offsets))  # reduceat knows no empty rows
+        self.starts = offsets[self.filled]
 
     def __call__(self, values: Floats) -> Floats:
-        # One after the other in the order of the n-grams: the same sum whatever other texts stand beside.
-        parts = [np.bincount(self.target, column[self.source], self.rows) for column in values.T]
-        return np.stack(parts, axis=1)
+        # Each row by itself, in the order of the n-grams: the same sum whatever other texts stand beside.
+        sums = np.zeros((self.rows, values.shape[1]))
+        for output, column in enumerate(values.T):
+            if self.filled.size:
+                sums[self.filled, output] = np.add.reduceat(np.take(column, self.source), self.starts)
+        return sums
 
 
 def _norms(columns: Ragged, ratios: Floats) -> Floats:
