@@ -32,7 +32,7 @@ MODELS: dict[str, dict[str, Any]] = {
         "network": tg.Recurrent(hidden_size=5, layer_norm=True),
         "uncertainty": tg.Uncertainty(head="gaussian"),
     },
-    "segments": {"strategy": "segments", "network": GRU, "uncertainty": STUDENT, "members": 2},
+    "segments": {"strategy": "segments", "network": GRU, "uncertainty": STUDENT},
     "smoothing": {
         "strategy": tg.Smoothing(per_series=True),
         "network": tg.Dilated(hidden_size=4, dilations=(1, 3)),
@@ -116,7 +116,7 @@ def test_a_graph_stays_within_the_operators_of_its_kind(
             "direct": {"LSTM": 2, "GRU": 0, "Scan": 0, "Loop": 0},
             "recursive": {"LSTM": 2, "GRU": 0, "Scan": 1, "Loop": 0},  # reading, and a step of the roll-out
             "encoder_decoder": {"LSTM": 0, "GRU": 0, "Scan": 2, "Loop": 0},  # layer norm
-            "segments": {"LSTM": 0, "GRU": 4, "Scan": 0, "Loop": 0},  # two members, each reading and making
+            "segments": {"LSTM": 0, "GRU": 2, "Scan": 0, "Loop": 0},  # reading and making
             "smoothing": {"LSTM": 2, "GRU": 0, "Scan": 1, "Loop": 0},
         }[name]
     )
@@ -130,8 +130,9 @@ def test_node_counts_do_not_depend_on_horizon_and_context(
     assert longer.nodes == graph.nodes
 
 
-def test_every_kind_of_covariate() -> None:
-    graph = export_onnx(fitted({"strategy": "direct", "network": GRU}, covariates=True))
+def test_every_kind_of_covariate_and_several_members() -> None:
+    graph = export_onnx(fitted({"strategy": "direct", "network": GRU, "members": 2}, covariates=True))
+    assert graph.nodes["GRU"] == 2
     assert [(port["name"], port["axes"]) for port in graph.inputs][3:] == [
         ("past", ["batch", "time", 1]),
         ("known", ["batch", f"time+{HORIZON}", 1]),

@@ -145,6 +145,33 @@ def test_time_first_and_an_initial_state() -> None:
     assert graph.nodes["LSTM"] == 1
 
 
+class Tagged(torch.nn.Module):
+    """The best path, as a tagger wants it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        allowed = torch.ones(4, 4, dtype=torch.bool)
+        allowed[1, 2] = False
+        self.crf = nn.CRF(4, allowed_transitions=allowed)
+
+    def forward(self, emissions: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        return self.crf.decode(emissions, lengths=lengths)
+
+
+def test_the_best_path_is_found_by_two_scans() -> None:
+    torch.manual_seed(1)
+    example = {"emissions": torch.randn(3, 6, 4), "lengths": torch.tensor([6, 2, 1])}
+    graph = to_onnx(Tagged(), example, outputs=["paths", "scores"])
+    assert graph.nodes["Scan"] == 2
+    assert [(port["dtype"], port["axes"]) for port in graph.outputs] == [
+        ("int64", ["batch", "time"]),
+        ("float", ["batch"]),
+    ]
+    assert graph.worst < 1e-6
+    assert any(trial.ragged for trial in graph.trials)
+
+
 def test_a_stateful_layer_is_refused() -> None:
     layer = nn.GRU(3, 5, batch_first=True, stateful=True)
     with pytest.raises(UnsupportedError, match="a stateful layer cannot be exported: a program keeps no state"):

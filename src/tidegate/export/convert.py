@@ -100,13 +100,14 @@ def node_counts(model: Any) -> dict[str, int]:
 
 
 def _translations() -> dict[Any, Any]:
-    from tidegate.export.operators import nodes, recurrent
+    from tidegate.export.operators import crf, nodes, recurrent
 
     return {
         torch.ops.aten.amin.default: nodes.amin,
         torch.ops.aten.amax.default: nodes.amax,
         torch.ops.tidegate.lstm.default: recurrent.lstm,
         torch.ops.tidegate.gru.default: recurrent.gru,
+        torch.ops.tidegate.crf_decode.default: crf.crf_decode,
     }
 
 
