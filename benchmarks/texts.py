@@ -3,10 +3,10 @@
     .venv/bin/python benchmarks/texts.py [SET …] [--validate] [--processes 2]
 
 Prints rows of a Markdown table. Every text is scored once, in the test part of one of 5 folds (SMS spam) or 10
-(sentence polarity), stratified and drawn with seed 0; what `fit` chooses (when to stop, the penalty and the share of the linear
-model) it chooses on a tenth of the training part. ``sms`` has the messages that repeat others dropped, ``sms_as_is``
-has them all, so that copies lie in training and test. Beside the model stand naive Bayes on words and the majority
-class.
+(sentence polarity), stratified and drawn with seed 0; what `fit` chooses (when to stop, the penalty and the share of
+the linear model) it chooses on a tenth of the training part. ``sms`` has the messages that repeat others dropped,
+``sms_as_is`` has them all, so that copies lie in training and test. Beside the model stand naive Bayes on words and the
+majority class.
 
 With ``--validate`` no test fold is read: the training part of the first fold is cut once more, four fifths to train on
 and one to score. The recipe was chosen so. The data are read from $TIDEGATE_DATA (default ../shared/data).

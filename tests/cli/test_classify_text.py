@@ -71,6 +71,14 @@ def test_the_scored_model_has_not_seen_what_it_is_scored_on(cli: Any, write: Wri
     assert json.loads(evaluated.out)["scores"]["tidegate"] == summary["scores"]["tidegate"]
 
 
+def test_a_test_file_with_other_labels_is_refused_before_the_training(cli: Any, write: Write, tmp_path: Path) -> None:
+    test = write(["label,text", "eggs,hello"], "test.csv")
+    result = cli("classify", write(LINES, "messages.csv"), *COLUMNS, "--test", test, "--out", tmp_path / "run")
+    message = "column 'label', line 2: the label 'eggs' was not seen in training; known: 'ham', 'spam'"
+    assert (result.code, result.errors) == (2, [f"tidegate: error: {message}"])
+    assert not (tmp_path / "run").exists()
+
+
 def test_predict_and_evaluate_read_the_same_columns(cli: Any, write: Write, model_file: Path, tmp_path: Path) -> None:
     asked = write(["text,other", '"cash, now",1', "home,2"], "asked.csv")
     result = cli("predict", model_file, asked)
@@ -87,7 +95,8 @@ def test_predict_and_evaluate_read_the_same_columns(cli: Any, write: Write, mode
     assert "Majority class" in shown.out
     unknown = cli("evaluate", model_file, write([*LINES, "eggs,hello"], "more.csv"))
     assert unknown.code == 2
-    assert unknown.errors == ["tidegate: error: label 'eggs' of row 30 was not seen in training; known: 'ham', 'spam'"]
+    message = "column 'label', line 32: the label 'eggs' was not seen in training; known: 'ham', 'spam'"
+    assert unknown.errors == [f"tidegate: error: {message}"]
 
 
 def test_several_labels(cli: Any, write: Write, tmp_path: Path) -> None:

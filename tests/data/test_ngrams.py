@@ -43,12 +43,13 @@ def test_columns_are_those_of_plain_sets(words: int, characters: tuple[int, int]
     assert len(ngrams) == len(known)
     columns = ngrams.columns(token_hashes(asked), [" ".join(row) for row in asked])
     named: dict[int, tuple[str, ...]] = {}
-    for row, found in enumerate(asked):
+    for place, found in enumerate(asked):
         wanted = features(found) & known
-        assert len(set(columns[row].tolist())) == len(columns[row]) == len(wanted)
-        assert (np.diff(columns[row]) > 0).all()
+        given = columns[place]
+        assert len(set(given.tolist())) == len(given) == len(wanted)
+        assert (np.diff(given) > 0).all()
         if len(wanted) == 1:
-            named[int(columns[row][0])] = next(iter(wanted))
+            named[int(given[0])] = next(iter(wanted))
     assert len(set(named.values())) == len(named)
 
 

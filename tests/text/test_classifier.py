@@ -96,7 +96,8 @@ def test_attention_is_given_to_the_tokens(small_classifier: Make, messages: Labe
     (first, second) = model.attention(asked)
     assert [token for token, _ in first] == ["win", "cash", "!"]
     assert sum(weight for _, weight in first) == pytest.approx(1, abs=1e-6)
-    assert second == [("home", pytest.approx(1, abs=1e-6))]
+    assert [token for token, _ in second] == ["home"]
+    assert second[0][1] == pytest.approx(1, abs=1e-6)
     alone = model.attention(["Win CASH!"])[0]
     assert [weight for _, weight in alone] == pytest.approx([weight for _, weight in first], rel=1e-5)
     other = small_classifier(pooling="mean", training=QUICK).fit(*messages)
@@ -250,9 +251,10 @@ def test_a_label_unseen_in_training_is_refused(small_classifier: Make, messages:
 
 
 def test_nothing_is_told_before_it_is_fitted(small_classifier: Make) -> None:
-    for ask in (lambda model: model.attention(["a"]), lambda model: model.decide(np.ones((1, 2)))):
-        with pytest.raises(NotFittedError):
-            ask(small_classifier())
+    with pytest.raises(NotFittedError):
+        small_classifier().attention(["a"])
+    with pytest.raises(NotFittedError):
+        small_classifier().decide(np.ones((1, 2)))
 
 
 @pytest.mark.parametrize(

@@ -90,11 +90,15 @@ class TextJob:
         console: Console,
     ) -> dict[str, Any]:
         from tidegate.cli.text_scores import cut, report_of, scored
+        from tidegate.text.classifying.targets import Classes, require_known
 
         console.remark(f"{len(data)} texts")
         progress = console.progress()
-        train, notes = data, []
-        if held is None:
+        train = data
+        notes: list[str] = []
+        if held is not None:
+            require_known(held, Classes.of(data.labels or []))
+        else:
             train, held, notes = cut(data, self.holdout, model.seed)
             console.remark(f"{len(held)} texts held out; training on {len(train)}")
         model.fit(train, callbacks=progress)

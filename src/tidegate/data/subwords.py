@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -74,7 +74,7 @@ class Subwords:
         return {"subwords": np.frombuffer(self.described.encode(), np.uint8).copy()}
 
     @classmethod
-    def from_arrays(cls, arrays: dict[str, npt.NDArray[Any]]) -> Subwords:
+    def from_arrays(cls, arrays: Mapping[str, npt.NDArray[Any]]) -> Subwords:
         """Take back what `to_arrays` gave. Raises `DataError`."""
         try:
             return cls(described=arrays["subwords"].tobytes().decode())

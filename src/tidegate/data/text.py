@@ -82,9 +82,9 @@ class Tokenizer:
     def read(self, text: str) -> tuple[list[str], bool]:
         """Give the tokens of a text, and whether there is more in it than is read."""
         if self.spec.unit == "words" and len(text) <= _SHORT and text.isascii():  # the same, at twice the pace
-            words: list[str] = _WORD.findall(self.written(text))
-            if max(map(len, words), default=0) < LONGEST_WORD:
-                return words[: self.spec.length], len(words) > self.spec.length
+            found: list[str] = _WORD.findall(self.written(text))
+            if max(map(len, found), default=0) < LONGEST_WORD:
+                return found[: self.spec.length], len(found) > self.spec.length
         pieces = list(itertools.islice(self._pieces(text), self.spec.length + 1))
         kept = pieces[: self.spec.length]
         words = _words(text, self.spec) if self.subwords is not None else iter(kept)

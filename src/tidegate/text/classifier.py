@@ -23,7 +23,7 @@ from tidegate.text.classifying.fitted import FittedTexts
 from tidegate.text.classifying.fitting import fit_texts
 from tidegate.text.classifying.learned import described, restored
 from tidegate.text.classifying.recipe import ClassWeight, Recipe
-from tidegate.text.classifying.targets import labels_column
+from tidegate.text.classifying.targets import labels_column, require_known
 
 if TYPE_CHECKING:
     from tidegate.data.labels import Label
@@ -198,7 +198,8 @@ class TextClassifier(Estimator):
             return [
                 [self.fitted_.classes.names[code] for code in np.flatnonzero(row >= _LIKELY)] for row in probabilities
             ]
-        return self.classes_[probabilities.argmax(axis=1)]
+        likeliest: npt.NDArray[Any] = self.classes_[probabilities.argmax(axis=1)]
+        return likeliest
 
     def predict_proba(self, texts: TextLike | LabelledTexts) -> npt.NDArray[np.float64]:
         """Give the probability of each class or label, in the order of ``classes_``.
@@ -331,6 +332,8 @@ class TextClassifier(Estimator):
     ) -> tuple[npt.NDArray[np.float64], npt.NDArray[Any]]:
         self._require_fitted(action)
         given, said = _said(texts, labels)
+        if isinstance(texts, LabelledTexts):
+            require_known(texts, self.fitted_.classes)
         target = self.fitted_.classes.encode(said)
         return self.fitted_.probabilities(given), target
 

@@ -8,7 +8,8 @@ from tidegate.text.classifying.mixture import chosen_share, likelihood, member_l
 
 def softmax(logits: np.ndarray) -> np.ndarray:
     powers = np.exp(logits)
-    return powers / powers.sum(axis=-1, keepdims=True)
+    shares: np.ndarray = powers / powers.sum(axis=-1, keepdims=True)
+    return shares
 
 
 def test_members_are_averaged_as_probabilities() -> None:

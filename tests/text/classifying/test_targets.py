@@ -27,41 +27,44 @@ def test_several_labels() -> None:
     assert classes.strata(target).tolist() == [1, 0, 2, 1]
 
 
+def weights(classes: Classes, target: Any, given: Any) -> Any:
+    return classes.weights(target, given)
+
+
 def test_weights_of_classes() -> None:
     classes = Classes.of(["a", "a", "a", "b"])
     target = classes.encode(["a", "a", "a", "b"])
     assert classes.weights(target, None) is None
-    np.testing.assert_allclose(classes.weights(target, "balanced"), [2 / 3] * 3 + [2])
-    np.testing.assert_allclose(classes.weights(target, {"b": 5}), [1, 1, 1, 5])
+    np.testing.assert_allclose(weights(classes, target, "balanced"), [2 / 3] * 3 + [2])
+    np.testing.assert_allclose(weights(classes, target, {"b": 5}), [1, 1, 1, 5])
 
 
 def test_weights_of_labels() -> None:
     classes = Classes.of([["a", "b"], ["b"], ["b"], ["b"]])
     target = classes.encode([["a", "b"], ["b"], ["b"], ["b"]])
-    balanced = classes.weights(target, "balanced")
+    balanced = weights(classes, target, "balanced")
     np.testing.assert_allclose(balanced, [[2, 1], [2 / 3, 1], [2 / 3, 1], [2 / 3, 1]])  # of b there is no other
-    np.testing.assert_allclose(classes.weights(target, {"a": 3}), [[3, 1], [1, 1], [1, 1], [1, 1]])
+    np.testing.assert_allclose(weights(classes, target, {"a": 3}), [[3, 1], [1, 1], [1, 1], [1, 1]])
 
 
 @pytest.mark.parametrize(("labels", "name"), [([True, False], "true"), ([1, 2], "2"), ([1, 2], 2)])
 def test_weights_are_found_by_the_names_that_json_writes(labels: list[Any], name: Any) -> None:
     classes = Classes.of(labels)
-    weights = classes.weights(classes.encode(labels), {name: 4.0})
-    assert weights is not None
-    assert sorted(weights.tolist()) == [1, 4]
+    found = weights(classes, classes.encode(labels), {name: 4.0})
+    assert sorted(found.tolist()) == [1, 4]
 
 
 @pytest.mark.parametrize(
-    ("weights", "message"),
+    ("given", "message"),
     [
         ({"c": 2}, "class_weight has 'c', which is not among the labels of the training: 'a', 'b'"),
         ({"a": 0, "b": 0}, "class_weight leaves no example that counts: nothing would be learned"),
     ],
 )
-def test_weights_that_cannot_be_are_refused(weights: dict[str, float], message: str) -> None:
+def test_weights_that_cannot_be_are_refused(given: Any, message: str) -> None:
     classes = Classes.of(["a", "b"])
     with pytest.raises(DataError, match=f"^{re.escape(message)}$"):
-        classes.weights(np.array([0, 1]), weights)
+        classes.weights(np.array([0, 1]), given)
 
 
 def test_labels_that_cannot_be_are_refused() -> None:

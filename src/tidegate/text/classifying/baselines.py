@@ -61,7 +61,8 @@ class NaiveBayes:
             found: Floats = 1 / (1 + np.exp(-np.clip(scores, -500, 500)))
             return found
         powers = np.exp(scores - scores.max(axis=1, keepdims=True))
-        return powers / powers.sum(axis=1, keepdims=True)
+        shares: Floats = powers / powers.sum(axis=1, keepdims=True)
+        return shares
 
 
 _TOKENIZER = Tokenizer(spec=Tokens())

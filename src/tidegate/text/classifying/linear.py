@@ -159,7 +159,7 @@ def _minimised(loss: Callable[[Floats], tuple[float, Floats]], start: Floats) ->
         weights.grad = torch.from_numpy(slope)
         return value
 
-    optimizer.step(closure)
+    optimizer.step(closure)  # type: ignore[no-untyped-call]
     return weights.detach().numpy()
 
 

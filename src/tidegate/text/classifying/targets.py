@@ -11,12 +11,15 @@ import numpy.typing as npt
 
 from tidegate.data.batches import IntArray
 from tidegate.data.labels import Label, Labels, MultiLabels, balanced_weights
+from tidegate.data.textfile import LabelledTexts
 from tidegate.errors import DataError, ShapeError
 from tidegate.text.classifying.recipe import ClassWeight
 
-__all__ = ["Classes", "labels_column"]
+__all__ = ["Classes", "labels_column", "require_known"]
 
 Floats = npt.NDArray[np.float64]
+
+_SHOWN = 10  # labels that a message names
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -62,7 +65,7 @@ class Classes:
         """Give 1 for the class or the labels of each example: ``[example, output]``; of two classes the second only."""
         if self.several:
             return target.astype(np.float64)
-        marks = np.eye(len(self.labels))[target]
+        marks: Floats = np.eye(len(self.labels))[target]
         return marks[:, 1:] if len(self.labels) == 2 else marks
 
     def strata(self, target: npt.NDArray[Any]) -> IntArray:
@@ -112,6 +115,17 @@ def labels_column(values: Iterable[Any], texts: int) -> list[Any]:
     if len(found) != texts:
         raise ShapeError(f"expected one label a text: {texts} texts; got {len(found)} label(s)")
     return found
+
+
+def require_known(table: LabelledTexts, classes: Classes) -> None:
+    """Refuse a label of a file that training did not have. Raises `DataError` with its line."""
+    known = set(classes.names)
+    for line, given in zip(table.lines, table.labels or [], strict=False):
+        for label in given if _is_list(given) else [given]:
+            if label not in known:
+                names = ", ".join(map(repr, classes.names[:_SHOWN])) + (", …" if len(known) > _SHOWN else "")
+                place = f"column {table.columns.label!r}, line {line}"
+                raise DataError(f"{place}: the label {label!r} was not seen in training; known: {names}")
 
 
 def _balanced_marks(marks: npt.NDArray[Any]) -> Floats:
