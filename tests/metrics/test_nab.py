@@ -160,14 +160,16 @@ def test_windowed_gaussian_scores_what_is_published(public_data: Path) -> None:
     folder = public_data / "anomaly" / "nab"
     if not folder.is_dir():
         pytest.skip(f"the Numenta Anomaly Benchmark is not at {folder}")
-    scores, windows = [], []
+    scores: list[np.ndarray] = []
+    windows: list[list[tuple[int, int]]] = []
     for name, wins in json.loads((folder / "labels" / "combined_windows.json").read_text()).items():
         with gzip.open(folder / "data" / f"{name}.gz", "rt", newline="") as file:
             rows = list(csv.DictReader(file))
         stamps = [row["timestamp"] for row in rows]
         values = np.array([float(row["value"]) for row in rows])
         scores.append(windowed_gaussian(values))
-        windows.append([tuple(stamps.index(stamp.split(".")[0]) for stamp in win) for win in wins])
+        rows_of = [[stamps.index(stamp.split(".")[0]) for stamp in win] for win in wins]
+        windows.append([(first, last) for first, last in rows_of])
     found = {name: nab_score(scores, windows, profile=name).score for name in NAB_PROFILES}
     published = {"standard": 39.6495, "reward_low_FP_rate": 20.8680, "reward_low_FN_rate": 47.4100}
     assert found == pytest.approx(published, abs=0.3)

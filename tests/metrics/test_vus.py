@@ -30,7 +30,8 @@ def oracle_soft(label: list[int], width: int) -> list[float]:
 
 def oracle_events(label: list[int], width: int) -> list[tuple[int, int]]:
     """Give the events that buffers of a width leave apart: a row between two must be free of both."""
-    half, found = width // 2, []
+    half = width // 2
+    found: list[tuple[int, int]] = []
     for first, last in metrics.events(label).tolist():
         if found and found[-1][1] >= first - half:
             found[-1] = (found[-1][0], last + half)
