@@ -9,6 +9,7 @@ import ssl
 import subprocess
 import threading
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -183,6 +184,25 @@ def test_a_drain_finishes_what_was_accepted(start: Start, folder: Path, values: 
     assert not server.engine.ready
     counts = server.engine.counts()["load", "3"]
     assert (counts.accepted, counts.answered) == (20, 20)
+
+
+def test_a_draining_server_says_so(start: Start, folder: Path, values: np.ndarray) -> None:
+    limits = Limits(poll=60, delay=0.8, batch=1024)
+    with start(folder, limits=limits) as server:
+        channel = grpc.insecure_channel(f"127.0.0.1:{server.grpc_port}")
+        accepted = infer(channel).future(request(values), timeout=20)
+        until(lambda: server.engine.in_flight == 1)
+        server.engine.draining = True  # what `stop` begins with
+        with pytest.raises(grpc.RpcError) as caught:
+            infer(channel)(request(values), timeout=20)
+        with pytest.raises(urllib.error.HTTPError) as unready:
+            urllib.request.urlopen(f"http://127.0.0.1:{server.http_port}/v2/health/ready")
+        unready.value.close()
+        assert forecast(accepted.result()).shape == (3, 4, 1)
+        channel.close()
+    assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+    assert caught.value.details() == "the server is about to stop; ask another one, or again in a moment"
+    assert unready.value.code == 503
 
 
 def test_too_many_at_once_are_refused(start: Start, folder: Path, values: np.ndarray) -> None:

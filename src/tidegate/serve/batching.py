@@ -186,7 +186,9 @@ class Batcher:
 
     def _taken(self) -> list[_Job]:
         """Take the first request, and those that may go with it in their order, up to a batch."""
-        now, taken, passed, rows = time.monotonic(), [], [], 0
+        now, rows = time.monotonic(), 0
+        taken: list[_Job] = []
+        passed: list[_Job] = []
         key: Any = None
         while self._waiting:
             job = self._waiting[0]

@@ -165,7 +165,15 @@ class Engine:
 
     @contextlib.contextmanager
     def entered(self) -> Iterator[None]:
-        """Count a request from its arrival to its answer. Raises `RequestError` if there are too many."""
+        """Count a request from its arrival to its answer.
+
+        Raises
+        ------
+        RequestError
+            If there are too many, or the server is about to stop.
+        """
+        if self.draining:
+            raise RequestError(Status.UNREADY, "the server is about to stop; ask another one, or again in a moment")
         if self.in_flight >= self.limits.concurrency:
             raise RequestError(
                 Status.BUSY, f"{self.in_flight} requests are being answered already, the most at once; try later"

@@ -23,6 +23,7 @@ _JSON = b"application/json"
 _HEADER = b"inference-header-content-length"
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Response = tuple[int, bytes, list[tuple[bytes, bytes]]]  # status, body, headers
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 
@@ -51,7 +52,7 @@ class RestApi:
         except RequestError as fault:
             status, body = fault.status.http, json_bytes({"error": fault.message})
             headers = [(b"content-type", _JSON)]
-            if fault.status in (Status.SLOW, Status.LARGE):  # the rest of the body is not read
+            if fault.status in (Status.SLOW, Status.LARGE, Status.UNREADY):  # the rest of the body is not read
                 headers.append((b"connection", b"close"))
         except _Gone:
             return
@@ -59,7 +60,7 @@ class RestApi:
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
 
-    async def _answered(self, scope: Mapping[str, Any], receive: Receive) -> tuple[int, bytes, list[Any]]:
+    async def _answered(self, scope: Mapping[str, Any], receive: Receive) -> Response:
         parts = _parts(scope)
         match parts:
             case ["metrics"]:
@@ -85,7 +86,7 @@ class RestApi:
 
     async def _of_model(
         self, name: str, version: str, rest: list[str], scope: Mapping[str, Any], receive: Receive
-    ) -> tuple[int, bytes, list[Any]]:
+    ) -> Response:
         match rest:
             case []:
                 _require(scope, "GET")
@@ -105,8 +106,13 @@ class RestApi:
         )
 
     async def _measured(
-        self, answer: Callable[..., Awaitable[Any]], name: str, version: str, scope: Mapping[str, Any], receive: Receive
-    ) -> Any:
+        self,
+        answer: Callable[..., Awaitable[Response]],
+        name: str,
+        version: str,
+        scope: Mapping[str, Any],
+        receive: Receive,
+    ) -> Response:
         """Answer, within the limit of requests at once, and count."""
         engine = self._engine
         began = time.monotonic()
@@ -129,7 +135,7 @@ class RestApi:
         finally:
             engine.metrics.request("http", model, status, time.monotonic() - began)
 
-    async def _infer(self, entry: Entry, scope: Mapping[str, Any], receive: Receive) -> tuple[int, bytes, list[Any]]:
+    async def _infer(self, entry: Entry, scope: Mapping[str, Any], receive: Receive) -> Response:
         body = await self._body(scope, receive)
         asked, identifier, binary = asked_of(body, _header_length(scope))
         deadline = deadline_of(asked.parameters, None, self._engine.limits.timeout)
@@ -139,7 +145,7 @@ class RestApi:
             return 200, content, [(b"content-type", _JSON)]
         return 200, content, [(b"content-type", b"application/octet-stream"), (_HEADER, b"%d" % head)]
 
-    async def _rows(self, entry: Entry, scope: Mapping[str, Any], receive: Receive) -> tuple[int, bytes, list[Any]]:
+    async def _rows(self, entry: Entry, scope: Mapping[str, Any], receive: Receive) -> Response:
         body = json_object(await self._body(scope, receive))
         deadline = deadline_of({}, None, self._engine.limits.timeout)
         answer = await _while_connected(self._engine.ask_rows(entry, body, deadline), receive)
@@ -223,7 +229,7 @@ def _header_length(scope: Mapping[str, Any]) -> int | None:
     return int(given)
 
 
-def _json(value: Any, status: int = 200) -> tuple[int, bytes, list[Any]]:
+def _json(value: Any, status: int = 200) -> Response:
     return status, json_bytes(value), [(b"content-type", _JSON)]
 
 

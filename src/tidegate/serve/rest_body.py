@@ -14,7 +14,7 @@ from tidegate.serve.tensors import datatype_of, elements_of, from_list, from_raw
 
 __all__ = ["asked_of", "json_bytes", "json_object", "response_of"]
 
-_KEYS = {"id": str, "parameters": dict, "inputs": list, "outputs": list}
+_KEYS: Mapping[str, type] = {"id": str, "parameters": dict, "inputs": list, "outputs": list}
 _MOST_TENSORS = 100
 
 
@@ -188,4 +188,4 @@ def _listed(array: np.ndarray) -> list[Any]:
 
 
 def _article(kind: type) -> str:
-    return {str: "text", dict: "an object", list: "a list"}[kind]
+    return {"str": "text", "dict": "an object", "list": "a list"}[kind.__name__]

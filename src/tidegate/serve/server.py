@@ -8,6 +8,7 @@ import logging
 import signal
 import socket
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -28,6 +29,7 @@ _LARGEST_PORT = 65535
 # Seconds after which a thread gives up the interpreter to another that waits. With Python's own 5 ms a hand-over
 # between the event loop and the thread of a model would last longer than a batch does.
 _SWITCH = 1e-4
+_LOOK = 0.01  # seconds between two looks whether all is answered
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -138,6 +140,13 @@ class Server:
     async def stop(self) -> None:
         """Say that no more requests are welcome, finish those that were accepted, and end."""
         self.engine.draining = True
+        if self._grpc is not None:
+            await self._grpc.say(ready=False)
+        # Only then are the servers stopped: gRPC cancels calls that come while it is, which tells a client nothing,
+        # where the refusal of a draining engine says that another try is welcome.
+        end = time.monotonic() + self.serving.limits.drain
+        while self.engine.in_flight and time.monotonic() < end:
+            await asyncio.sleep(_LOOK)
         servers = [server for server in (self._grpc, self._http) if server is not None]
         await asyncio.gather(*(server.stop() for server in servers))
         await self.engine.close()

@@ -165,7 +165,8 @@ def _dtype(name: str, datatype: str) -> np.dtype[Any]:
 def _strings(name: str, count: int, raw: bytes | memoryview) -> np.ndarray:
     if count * _PREFIX > len(raw):
         raise _invalid(name, f"of {count} BYTES takes {count * _PREFIX} bytes at least; got {len(raw)}")
-    items, place = [], 0
+    items: list[bytes] = []
+    place = 0
     for _ in range(count):
         start = place + _PREFIX
         place = start + int.from_bytes(raw[place:start], "little")

@@ -18,7 +18,7 @@ from tidegate.forecast import Forecaster
 from tidegate.serve.faults import RequestError, Status
 from tidegate.serve.served import Asked
 from tidegate.serve.tensors import TensorSpec
-from tidegate.specs.strategies import Smoothing
+from tidegate.specs import Smoothing
 
 __all__ = ["WindowInputs"]
 
@@ -44,6 +44,7 @@ class WindowInputs:
         self._least = model.least_
         scalings = [network.scaling for network in model.network_.networks]
         self._domain = max(scaling.transform.least for scaling in scalings)
+        assert self._columns.frequency is not None  # of a fitted model
         self._frequency = self._columns.frequency
         strategies = [network.design.strategy for network in model.network_.networks]
         self._features = bool(self._columns.calendar or self._columns.fourier)
