@@ -14,7 +14,9 @@ from tidegate.serve.served import Served
 __all__ = ["KINDS", "load_served"]
 
 #: The kinds that can be served, and the module here that does it: each has ``serve(path, *, device) -> Served``.
-KINDS: Mapping[str, str] = {"forecaster": "forecaster"}
+KINDS: Mapping[str, str] = {
+    kind: kind for kind in ("forecaster", "anomaly_detector", "sequence_classifier", "tagger", "text_classifier")
+}
 
 
 def load_served(path: str | os.PathLike[str], *, device: str = "cpu") -> Served:
