@@ -65,6 +65,23 @@ def test_the_same_ngrams_have_the_same_keys_wherever_they_stand() -> None:
     assert not set(other.tolist()) & set(keys.tolist())
 
 
+def test_many_texts_are_read_block_by_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    train = random_texts(50)
+    tokens, texts = token_hashes(train), [" ".join(row) for row in train]
+
+    def made() -> tuple[NGrams, Ragged]:
+        ngrams = NGrams.of(tokens, texts, words=2, characters=(1, 3), minimum=2)
+        return ngrams, ngrams.columns(tokens, texts)
+
+    whole, columns = made()
+    monkeypatch.setattr("tidegate.data.ngrams._BLOCK", 7)
+    monkeypatch.setattr("tidegate.data.ngrams._PENDING", 100)
+    parts, again = made()
+    assert whole.keys.tobytes() == parts.keys.tobytes()
+    assert columns.flat.tobytes() == again.flat.tobytes()
+    assert columns.offsets.tobytes() == again.offsets.tobytes()
+
+
 def test_few_columns_are_those_in_most_texts() -> None:
     texts = [["a"], ["a", "b"], ["a", "b", "c"]]
     ngrams = NGrams.of(token_hashes(texts), [""] * 3, words=1, characters=None, most=2)

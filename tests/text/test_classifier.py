@@ -164,7 +164,7 @@ def test_a_megabyte_without_a_space_is_one_text_among_others(small_classifier: M
     texts, labels = messages
     model = small_classifier(wide=Wide(), training=QUICK).fit([*texts, "w" * 1_000_000], [*labels, "spam"])
     assert model.notes_ == (
-        "1 of 25 texts hold more than is read of them: 400 words, 100 characters of a word, 20,000 characters for "
+        "1 of 25 texts hold more than is read of them: 400 words, 100 characters of a word, 5,000 characters for "
         "n-grams",
     )
     assert model.predict_proba(["!" * 1_000_000]).shape == (1, 2)

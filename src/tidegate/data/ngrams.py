@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -18,7 +18,10 @@ __all__ = ["MOST_CHARACTERS", "NGrams", "ngram_keys", "text_characters", "token_
 Keys: TypeAlias = npt.NDArray[np.uint64]
 
 #: Characters of a text whose n-grams are read.
-MOST_CHARACTERS = 20_000
+MOST_CHARACTERS = 5_000
+
+_BLOCK = 256  # texts whose n-grams are in memory at once, each of them, known or not
+_PENDING = 4_000_000  # n-grams that are counted together
 
 _ODD = np.uint64(0x9E3779B97F4A7C15)
 _WORDS, _CHARACTERS = np.uint64(1), np.uint64(2)  # what keys of tokens and of characters begin with
@@ -67,8 +70,7 @@ class NGrams:
         words, characters
             As above.
         """
-        keys, _ = _present(tokens, texts, words, characters)
-        found, counts = np.unique(keys, return_counts=True)
+        found, counts = _counted(keys for keys, _ in _present(tokens, texts, words, characters))
         kept = np.flatnonzero(counts >= minimum)
         if most is not None and len(kept) > most:
             kept = np.sort(kept[np.argsort(-counts[kept], kind="stable")[:most]])
@@ -80,31 +82,56 @@ class NGrams:
 
     def columns(self, tokens: Ragged, texts: Sequence[str]) -> Ragged:
         """Give the columns of the n-grams that each text has, ascending, each once: int64 ``[…]`` in a `Ragged`."""
-        keys, rows = _present(tokens, texts, self.words, self.characters)
-        places = np.searchsorted(self.keys, keys)
-        known = places < len(self.keys)
-        known[known] = self.keys[places[known]] == keys[known]
-        counts = np.bincount(rows[known], minlength=len(tokens))
-        offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-        return Ragged(flat=places[known].astype(np.int64), offsets=offsets)
+        found, lengths = [], []
+        for keys, counts in _present(tokens, texts, self.words, self.characters):
+            places = np.searchsorted(self.keys, keys)
+            known = places < len(self.keys)
+            known[known] = self.keys[places[known]] == keys[known]
+            found.append(places[known].astype(np.int64))
+            rows = np.repeat(np.arange(len(counts)), counts)
+            lengths.append(np.bincount(rows[known], minlength=len(counts)))
+        offsets = np.concatenate([[0], np.cumsum(np.concatenate(lengths))]).astype(np.int64)
+        return Ragged(flat=np.concatenate(found), offsets=offsets)
 
 
 def _present(
     tokens: Ragged, texts: Sequence[str], words: int, characters: tuple[int, int] | None
-) -> tuple[Keys, IntArray]:
-    """Give the keys of the n-grams of each text, each once a text, ordered by text and key, with their texts."""
-    found: list[tuple[Keys, IntArray]] = []
-    if words:
-        found.append(ngram_keys(tokens, 1, words, salt=_WORDS))
-    if characters is not None:
-        found.append(ngram_keys(text_characters(texts), *characters, salt=_CHARACTERS))
-    keys = np.concatenate([part for part, _ in found])
-    rows = np.concatenate([part for _, part in found])
-    order = np.lexsort((keys, rows))
-    keys, rows = keys[order], rows[order]
-    first = np.ones(len(keys), bool)
-    first[1:] = (keys[1:] != keys[:-1]) | (rows[1:] != rows[:-1])
-    return keys[first], rows[first]
+) -> Iterator[tuple[Keys, IntArray]]:
+    """Give for some texts at a time the keys of their n-grams, ascending in each and each once, and their numbers."""
+    for start in range(0, max(len(tokens), 1), _BLOCK):
+        rows = np.arange(start, min(start + _BLOCK, len(tokens)))
+        found: list[tuple[Keys, IntArray]] = []
+        if words:
+            found.append(ngram_keys(tokens.take(rows), 1, words, salt=_WORDS))
+        if characters is not None:
+            block = text_characters(texts[row] for row in rows.tolist())
+            found.append(ngram_keys(block, *characters, salt=_CHARACTERS))
+        keys = np.concatenate([part for part, _ in found])
+        owners = np.concatenate([part for _, part in found])
+        order = np.lexsort((keys, owners))
+        keys, owners = keys[order], owners[order]
+        first = np.ones(len(keys), bool)
+        first[1:] = (keys[1:] != keys[:-1]) | (owners[1:] != owners[:-1])
+        yield keys[first], np.bincount(owners[first], minlength=len(rows))
+
+
+def _counted(blocks: Iterable[Keys]) -> tuple[Keys, IntArray]:
+    """Give the distinct keys of all blocks, ascending, and in how many texts each is."""
+    keys, counts = np.empty(0, np.uint64), np.empty(0, np.int64)
+    pending: list[Keys] = []
+    for block in blocks:
+        pending.append(block)
+        if sum(map(len, pending)) >= _PENDING:
+            keys, counts = _merged(keys, counts, pending)
+            pending = []
+    return _merged(keys, counts, pending)
+
+
+def _merged(keys: Keys, counts: IntArray, more: list[Keys]) -> tuple[Keys, IntArray]:
+    found, numbers = np.unique(np.concatenate([*more, keys[:0]]), return_counts=True)
+    both, places = np.unique(np.concatenate([keys, found]), return_inverse=True)
+    sums = np.bincount(places, np.concatenate([counts, numbers]), minlength=len(both))
+    return both, sums.astype(np.int64)
 
 
 def ngram_keys(sequences: Ragged, shortest: int, longest: int, *, salt: np.uint64 = _WORDS) -> tuple[Keys, IntArray]:

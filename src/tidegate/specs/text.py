@@ -95,7 +95,7 @@ class Wide:
     words
         Longest row of tokens that is read as one; 0 for none.
     characters
-        Shortest and longest row of characters, blanks included; ``None`` for none.
+        Shortest and longest row of characters, blanks included, in the first 5,000 of a text; ``None`` for none.
     minimum
         In how many training texts an n-gram must be.
     penalty

@@ -65,5 +65,5 @@ def test_notes_say_how_many_texts_were_cut(small_classifier: Make, messages: Lab
     assert model.notes_ == ("16 of 24 texts hold more than is read of them: 3 words, 100 characters of a word",)
     characters = small_classifier(tokens=Tokens(unit="characters", max_length=10), wide=Wide(), training=QUICK)
     assert characters.fit(*messages).notes_ == (
-        "20 of 24 texts hold more than is read of them: 10 characters, 20,000 characters for n-grams",
+        "20 of 24 texts hold more than is read of them: 10 characters, 5,000 characters for n-grams",
     )
