@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Argument, Option
 
+from tidegate._core.files import output_folder
 from tidegate.cli.console import Console
 from tidegate.cli.flags import Debug, Json, Quiet
 from tidegate.errors import SpecError, UnsupportedError
@@ -59,10 +60,13 @@ def run(options: Options) -> None:
     for flag, value, known in (("--to", options.to, _FORMATS), ("--target", options.target, _TARGETS)):
         if value not in known:
             raise SpecError(f"{flag} must be one of {', '.join(known)}; got {value!r}")
+    levels = _asked(options.levels)
     from tidegate.export import export_onnx
 
     console = Console(quiet=options.quiet)
-    exported = export_onnx(_loaded(options.model), levels=_asked(options.levels))
+    model = _loaded(options.model)
+    output_folder(options.out.parent)  # before the work, not after it
+    exported = export_onnx(model, levels=levels)
     for note in exported.notes:
         console.remark(note)
     if options.target == "tensorrt":
