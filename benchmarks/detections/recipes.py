@@ -7,11 +7,12 @@ import dataclasses
 import numpy as np
 
 from detections.corpus import FloatArray
-from tidegate import AnomalyDetector, Autoencoder, Likelihood, Prediction, Quantile, Recurrent, Scaling, Training
+from tidegate import AnomalyDetector, Likelihood, Prediction, Quantile, Recurrent, Scaling, Training
 
 __all__ = ["batch", "season", "streaming", "untrained"]
 
-_CONTEXT, _HORIZON, _WINDOW = 32, 24, 48
+_CONTEXT, _HORIZON = 32, 24
+_MOST = 4000  # rows that a season is looked for in
 
 
 def streaming(learning: FloatArray, seed: int = 0) -> AnomalyDetector:
@@ -38,28 +39,38 @@ def streaming(learning: FloatArray, seed: int = 0) -> AnomalyDetector:
     )
 
 
-def batch(rows: int, period: int, seed: int = 0) -> AnomalyDetector:
-    """Make a detector for a finished table of so many rows: an autoencoder with a bottleneck of one number.
+def batch(values: FloatArray, seed: int = 0) -> AnomalyDetector:
+    """Make a detector for a finished table of these rows, as that of a stream but for what looks back.
 
     Scores are smoothed over a tenth of the rows, the share that NAB gives to the windows of a series.
     """
+    context = min(_CONTEXT, max(len(values) // 6, 4))
+    horizon = min(_HORIZON, context)
+    cycle = season(values[:_MOST])
     return AnomalyDetector(
-        method=Autoencoder(bottleneck=1, loss="mse", smoothing=max(rows // 10, 1)),
-        context=max(min(period, _WINDOW), 4),
-        network=Recurrent(hidden_size=16),
+        method=Prediction(
+            horizon=horizon,
+            season=cycle if horizon <= cycle <= len(values) // 4 else 0,
+            linear=True,
+            together="mean",
+            smoothing=max(len(values) // 10, 1),
+        ),
+        context=context,
+        network=Recurrent(hidden_size=24),
         scaling=Scaling(method="none"),
         threshold=0.05,
-        training=Training(max_steps=150, batch_size=64, learning_rate=5e-3, validation=0.0),
+        training=Training(max_steps=30, batch_size=64, learning_rate=1e-3, validation=0.0),
         seed=seed,
         device="cpu",
     )
 
 
 def untrained(detector: AnomalyDetector) -> AnomalyDetector:
-    """Make the same detector whose network keeps its first weights."""
+    """Make the same detector whose network keeps its first weights, and has no linear part."""
     still = dataclasses.replace(detector.training, max_steps=1, learning_rate=1e-12)
-    params = {**detector.get_params(deep=False), "training": still}
-    return AnomalyDetector(**params)
+    assert isinstance(detector.method, Prediction)
+    method = dataclasses.replace(detector.method, linear=False)
+    return AnomalyDetector(**{**detector.get_params(deep=False), "training": still, "method": method})
 
 
 def season(values: FloatArray) -> int:

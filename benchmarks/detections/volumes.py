@@ -22,14 +22,14 @@ Method = Callable[[FloatArray, int], FloatArray]
 _FLAGGED = 0.05  # share of the rows that are called anomalies, of every method alike: no labels are looked at
 
 
-def ours(values: FloatArray, width: int) -> FloatArray:
+def ours(values: FloatArray, _: int) -> FloatArray:
     """Score rows by the detector of the recipe, fitted on all of them."""
-    return batch(len(values), width).fit(values).decision_scores_
+    return batch(values).fit(values).decision_scores_
 
 
-def first_weights(values: FloatArray, width: int) -> FloatArray:
+def first_weights(values: FloatArray, _: int) -> FloatArray:
     """Score rows by the same detector, without training."""
-    return untrained(batch(len(values), width)).fit(values).decision_scores_
+    return untrained(batch(values)).fit(values).decision_scores_
 
 
 def smoothed(method: Method, values: FloatArray, width: int) -> FloatArray:
@@ -43,7 +43,7 @@ def smoothed(method: Method, values: FloatArray, width: int) -> FloatArray:
 
 
 METHODS: Mapping[str, Method] = {
-    "Tidegate, autoencoder": ours,
+    "Tidegate, prediction": ours,
     "the same, untrained": first_weights,
     "principal components of windows (pyod's)": baselines.pca,
     "the same, smoothed": functools.partial(smoothed, baselines.pca),

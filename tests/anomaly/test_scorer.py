@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+import tidegate as tg
 from tidegate.anomaly.scorer import Scorer
 from tidegate.anomaly.tables import read_data
 from tidegate.data import Batch, SeriesTable
@@ -84,3 +85,21 @@ def test_chunks_do_not_show(autoencoder: Any, waves: np.ndarray, monkeypatch: py
     parts = Scorer(autoencoder.network_).errors(table, 0, 0)
     np.testing.assert_allclose(parts.batch, whole.batch, atol=1e-6)
     np.testing.assert_allclose(parts.causal, whole.causal, atol=1e-6)
+
+
+def test_only_batch_scores_are_smoothed(waves: np.ndarray) -> None:
+    detectors = [
+        tg.AnomalyDetector(
+            method=tg.Prediction(horizon=2, smoothing=rows),
+            context=6,
+            network=tg.Recurrent(hidden_size=4),
+            training=tg.Training(max_steps=2),
+        ).fit(waves)
+        for rows in (1, 5)
+    ]
+    plain, soft = (
+        [each._errors(each._read_again(waves, skip_short=False), causal)[0] for causal in (False, True)]
+        for each in detectors
+    )
+    np.testing.assert_allclose(soft[1], plain[1])
+    np.testing.assert_allclose(soft[0][100], np.sqrt((plain[0][98:103] ** 2).mean(axis=0)))

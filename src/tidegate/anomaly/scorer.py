@@ -71,7 +71,7 @@ class Scorer:
         covered = covering_errors(chunks(), steps=design.steps, together=design.together)
         batch[design.first :] = covered[: len(values) - design.first]
         if isinstance(design.method, Prediction):  # all windows that predict a row end before it
-            return Errors(batch=batch, causal=batch)
+            return Errors(batch=smoothed(batch, design.method.smoothing), causal=batch)
         causal = np.full_like(truth, np.nan)
         causal[design.context - 1 :] = np.concatenate(last)
         return Errors(batch=smoothed(batch, design.method.smoothing), causal=causal)

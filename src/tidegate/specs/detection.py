@@ -65,6 +65,8 @@ class Prediction:
     together
         How the errors of a point's predictions become one: ``"median"``, which a single bad one does not move, or
         ``"mean"``.
+    smoothing
+        As of `Autoencoder`.
     """
 
     kind: ClassVar[str] = "prediction"
@@ -74,11 +76,13 @@ class Prediction:
     season: int = 0
     linear: bool = False
     together: str = "median"
+    smoothing: int = 1
 
     def __post_init__(self) -> None:
         checks.whole("horizon", self.horizon)
         checks.one_of("loss", self.loss, _LOSSES)
         checks.whole("season", self.season, least=0)
+        checks.whole("smoothing", self.smoothing)
         checks.flag("linear", self.linear)
         checks.one_of("together", self.together, ("median", "mean"))
         if 0 < self.season < self.horizon:
