@@ -11,18 +11,19 @@ from tidegate import AnomalyDetector, Likelihood, Prediction, Quantile, Recurren
 
 __all__ = ["batch", "season", "streaming", "untrained"]
 
-_CONTEXT, _HORIZON = 32, 24
+_CONTEXT = 32
+_STREAMED, _HORIZON = 12, 24  # steps ahead, of a stream and of a finished table
 _MOST = 4000  # rows that a season is looked for in
 
 
 def streaming(learning: FloatArray, seed: int = 0) -> AnomalyDetector:
     """Make a detector for a stream that is fitted on these rows alone.
 
-    Errors of predictions 1 to 24 steps ahead, held against those of the last 2,000 steps; after a score it rests for
+    Errors of predictions 1 to 12 steps ahead, held against those of the last 2,000 steps; after a score it rests for
     half as many steps as there were rows. Its own threshold is the highest score of the rows for learning.
     """
     context = min(_CONTEXT, max(len(learning) // 6, 4))
-    horizon = min(_HORIZON, context)
+    horizon = min(_STREAMED, context)
     cycle = season(learning)
     if not horizon <= cycle <= len(learning) - 4 * context - horizon:
         cycle = 0
