@@ -32,10 +32,13 @@ EXPORTED = Exported(
 def exports(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """Export at once, and remember what was asked for; the real thing runs on the page on export."""
     asked: list[Any] = []
+
+    def export(model: Any, levels: Any) -> Exported:
+        asked.append((model, levels))
+        return EXPORTED
+
     monkeypatch.setattr(command, "_loaded", lambda path: path)
-    monkeypatch.setattr(
-        tidegate.export, "export_onnx", lambda model, levels: (asked.append((model, levels)), EXPORTED)[1]
-    )
+    monkeypatch.setattr(tidegate.export, "export_onnx", export)
     return asked
 
 

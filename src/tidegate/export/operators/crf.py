@@ -34,13 +34,13 @@ def crf_decode(emissions: Any, lengths: Any, transitions: Any, start: Any, end: 
     transitions, start, end = (op.Cast(part, to=_DOUBLE) for part in (transitions, start, end))
     first = op.Add(op.Squeeze(op.Slice(scores, whole([0]), whole([1]), whole([0])), whole([0])), start)
     counted = op.Pad(op.Cast(inside, to=_FLOAT), whole(_ONE_MORE))
-    following = [
+    later, behind = (
         op.Slice(part, whole([1]), whole([2**31]), whole([0])) for part in (op.Pad(scores, whole(_ONE_MORE)), counted)
-    ]
-    best, pointers = _forward(first, *following, transitions, labels=labels)
+    )
+    best, pointers = _forward(first, later, behind, transitions, labels=labels)
     best = op.Add(best, end)
     last = op.ArgMax(best, axis=1, keepdims=1)
-    zeroth, tail = _back(last, pointers, following[1])
+    zeroth, tail = _back(last, pointers, behind)
     labelled = op.Concat(op.Unsqueeze(zeroth, whole([0])), tail, axis=0)  # one step more than there are
     path = op.Where(op.Greater(counted, constant(np.zeros(1, np.float32))), labelled, whole([0]))
     path = op.Slice(path, whole([0]), whole([-1]), whole([0]))

@@ -140,8 +140,8 @@ def _rounds_as_loop(closer: Callable[..., tuple[Tensor, ...]], *begin: Tensor) -
     def step(bracket: list[Tensor], number: Tensor) -> tuple[list[Tensor], Tensor]:
         return [part.clone() for part in closer(*bracket)], number.clone()
 
-    (_, high, _), _ = scan(step, [part.clone() for part in begin], begin[0].new_zeros(_ROUNDS))
-    return high
+    found: list[Tensor] = scan(step, [part.clone() for part in begin], begin[0].new_zeros(_ROUNDS))[0]
+    return found[1]
 
 
 def _within(guess: Tensor, low: Tensor, high: Tensor) -> Tensor:
