@@ -175,6 +175,20 @@ def test_levels_of_a_model_of_points_are_refused() -> None:
         export_onnx(fitted({"strategy": "direct", "network": LSTM}), levels=[80])
 
 
+def test_a_head_for_counts_is_refused() -> None:
+    counts: dict[str, Any] = {
+        "uncertainty": tg.Uncertainty(head="negative_binomial"),
+        "scaling": tg.Scaling(method="mean", output="centre"),
+    }
+    model = tg.Forecaster(horizon=4, context=12, season=6, training=tg.Training(max_steps=2), network=LSTM, **counts)
+    with pytest.raises(UnsupportedError) as caught:
+        export_onnx(model.fit(table().round({"y": 0})))
+    assert str(caught.value) == (
+        "a head 'negative_binomial' searches for its quantiles with functions that ONNX lacks, which cannot be exported "
+        "yet; fit with another head, such as 'quantiles'"
+    )
+
+
 def test_a_model_that_is_not_fitted_is_refused() -> None:
     with pytest.raises(NotFittedError, match=r"this Forecaster is not fitted; call fit\(…\) before export_onnx"):
         export_onnx(tg.Forecaster(horizon=3))

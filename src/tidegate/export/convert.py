@@ -74,7 +74,7 @@ def converted(program: ExportedProgram, inputs: Sequence[Port], outputs: Sequenc
             optimizer.optimize(model, input_size_limit=_ALL, output_size_limit=_ALL)
             for tidy in (passes.CommonSubexpressionEliminationPass, passes.ClearMetadataAndDocStringPass):
                 tidy()(model)
-    except OnnxExporterError as error:
+    except (OnnxExporterError, RuntimeError) as error:
         raise UnsupportedError(f"ONNX has nothing for a part of this model: {_cause(error)}") from error
     for values, ports in ((model.graph.inputs, inputs), (model.graph.outputs, outputs)):
         for value, port in zip(values, ports, strict=True):

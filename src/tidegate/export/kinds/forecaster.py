@@ -41,12 +41,17 @@ def exportable(model: Forecaster, levels: Sequence[float] | None = None) -> Expo
     Raises
     ------
     UnsupportedError
-        If intervals are asked for that the model draws at random.
+        If intervals are asked for that the model draws at random, or the head is for counts.
     SpecError
         If ``levels`` cannot be, or the model gives points alone.
     """
-    asked, notes = _levels(model, levels)
     network = model.network_
+    if any(member.meaning.counts for member in network.networks):
+        raise UnsupportedError(
+            "a head 'negative_binomial' searches for its quantiles with functions that ONNX lacks, which cannot be "
+            "exported yet; fit with another head, such as 'quantiles'"
+        )
+    asked, notes = _levels(model, levels)
     inputs = _inputs(model)
     probabilities = torch.tensor(probabilities_of(asked), dtype=torch.float64)
     windows = _Windows(
