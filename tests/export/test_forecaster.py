@@ -184,8 +184,8 @@ def test_a_head_for_counts_is_refused() -> None:
     with pytest.raises(UnsupportedError) as caught:
         export_onnx(model.fit(table().round({"y": 0})))
     assert str(caught.value) == (
-        "a head 'negative_binomial' searches for its quantiles with functions that ONNX lacks, which cannot be exported "
-        "yet; fit with another head, such as 'quantiles'"
+        "a head 'negative_binomial' searches for its quantiles with functions that ONNX lacks, which cannot be "
+        "exported yet; fit with another head, such as 'quantiles'"
     )
 
 
