@@ -176,6 +176,11 @@ def test_bad_files_leave_nothing_behind(tmp_path: Path, kind: type[TidegateError
     ("options", "message"),
     [
         ({"path": "tides.csv"}, "a table of series needs --label, the column that says what a series is"),
+        ({"label": "tide"}, "--label names a column of a table, and 'tides.ts' has none; leave it out"),
+        (
+            {"series": SeriesFlags(channel=["level"])},
+            "--channel names a column of a table, and 'tides.ts' has none; leave it out",
+        ),
         ({"holdout": 0}, "--holdout must be more than 0; got 0"),
         ({"holdout": 1}, "--holdout must be a probability, 0 ≤ --holdout < 1; got 1"),
     ],
@@ -208,7 +213,96 @@ def test_a_class_that_training_never_saw(run: tuple[Path, dict[str, Any]], cli: 
     path.write_text("@classLabel true ebb slack\n@data\n1,2:ebb\n1,2:slack\n")
     result = cli("evaluate", run[0] / "run" / "model.safetensors", path)
     assert (result.code, result.out) == (2, "")
-    assert result.errors == ["tidegate: error: label 'slack' of row 1 was not seen in training; known: 'ebb', 'flow'"]
+    assert result.errors == [
+        f"tidegate: error: {str(path)!r}: the class 'slack' of series 1 was not seen in training; known: 'ebb', 'flow'"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("@data\n1,2\n", "says of no series what it is; expected '@classLabel true …' or '@targetLabel true'"),
+        (
+            "@classLabel true ebb\n@data\n1,2:3,4:ebb\n",
+            "has series of 2 channel(s), those of the training have 1; give the same channels",
+        ),
+        ("@targetLabel true\n@data\n1,2:3\n", "gives numbers for its series, the training has classes; give classes"),
+    ],
+)
+def test_series_to_score_on_that_are_of_another_kind(
+    run: tuple[Path, dict[str, Any]], cli: Any, tmp_path: Path, content: str, message: str
+) -> None:
+    path = tmp_path / "other.ts"
+    path.write_text(content)
+    result = cli("evaluate", run[0] / "run" / "model.safetensors", path)
+    assert (result.code, result.out) == (2, "")
+    assert result.errors == [f"tidegate: error: {str(path)!r} {message}"]
+    job = SeriesJob(path=run[0] / "tides_TRAIN.ts", test=path, out=tmp_path / "run", flags=QUICK)
+    with pytest.raises(DataError, match=f"{re.escape(message)}$"):
+        job.run(QUIET)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        (["a,0,inf,x"], "column 'v', line 2: expected a finite number, got inf; leave the cell empty if the value is "),
+        (
+            ["a,0,1,x", "a,1,2,y"],
+            "column 'tide': a static covariate has one value a series, but series 'a' has 'x' (line",
+        ),
+        (["a,0,1,x", "a,1,2,x", "b,0,1,", "b,1,2,"], "column 'tide': the label of series 'b' is missing"),
+        (["a,0,1,x", "a,1,2,x", "b,0,,y", "b,1,,y"], "series 'b' has no value at all in 'v'; leave such series out"),
+        (
+            ["a,0,1,x", "a,1,2,x"],
+            "expected labels of two classes at least, or there is nothing to tell apart; got only",
+        ),
+        (
+            ["a,0,1,x", "a,0,2,x"],
+            "column 't': series 'a' has the time stamp 0 twice (line 2 and line 3); keep one of the",
+        ),
+        (["a,0,1"], "line 2: expected 4 fields (unique_id, t, v, tide), got 3"),
+    ],
+)
+def test_tables_that_cannot_be(tmp_path: Path, cli: Any, rows: list[str], message: str) -> None:
+    path = tmp_path / "tides.csv"
+    path.write_text("\n".join(["unique_id,t,v,tide", *rows]) + "\n")
+    columns = ("--time", "t", "--label", "tide", "--channel", "v")
+    result = cli("classify", path, *columns, "--out", tmp_path / "run", "--max-steps", 2)
+    assert (result.code, result.out, len(result.errors)) == (2, "", 1)
+    assert message in result.errors[0]
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_class_of_the_test_file_is_refused_before_the_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(SequenceClassifier, "fit", lambda *_, **__: pytest.fail("trained before the file was checked"))
+    test = tmp_path / "test.ts"
+    test.write_text("@classLabel true slack\n@data\n1,2:slack\n")
+    with pytest.raises(DataError, match=r"'slack' of series 0 was not seen in training; known: 'ebb', 'flow'$"):
+        SeriesJob(path=ts_file(tmp_path / "tides.ts"), test=test, out=tmp_path / "run", flags=QUICK).run(QUIET)
+    assert not (tmp_path / "run").exists()
+
+
+def test_predict_refuses_other_channels(run: tuple[Path, dict[str, Any]], cli: Any, tmp_path: Path) -> None:
+    path = tmp_path / "other.ts"
+    path.write_text("@data\n1,2:3,4\n")
+    result = cli("predict", run[0] / "run" / "model.safetensors", path)
+    assert (result.code, result.out) == (2, "")
+    assert result.errors == [
+        f"tidegate: error: {str(path)!r} has series of 2 channel(s), those of the training have 1; "
+        "give the same channels"
+    ]
+
+
+def test_a_bad_series_is_named_by_its_place_in_the_file(tmp_path: Path) -> None:
+    """Not by its place among those that were not held out."""
+    path = ts_file(tmp_path / "tides.ts")
+    with path.open("a") as stream:
+        stream.write("?,?:ebb\n")
+    with pytest.raises(DataError, match=r"^series 20 has no value at all, all are missing; leave it out$"):
+        SeriesJob(path=path, out=tmp_path / "run", flags=QUICK).run(QUIET)
 
 
 # ------------------------------------------------------------------------------------------- the command as a whole
@@ -257,7 +351,7 @@ def test_the_command(tmp_path: Path, cli: Any) -> None:
         ("@data\n1,\xff\n", (), "'tides.ts', line 2: byte 0xff: expected UTF-8 text; save the file as UTF-8"),
         ("@data\n1,\0\n", (), "'tides.ts', line 2: a NUL byte; expected text, this is a binary file"),
         (
-            "@classLabel true a b\n@data\n1:a\n2:b\n",
+            "@classLabel true ebb flow\n@data\n1:ebb\n2:flow\n",
             ("--pooling", "sum"),
             "pooling must be one of 'last', 'mean', 'max', 'mean_max', 'attention'; ",
         ),

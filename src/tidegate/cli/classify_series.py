@@ -13,7 +13,8 @@ from tidegate.cli.classifier_flags import ClassifierFlags, given
 from tidegate.cli.classify_series_file import answers_csv, is_ts, read_series
 from tidegate.cli.console import Console, strict_json
 from tidegate.cli.outputs import placed_together
-from tidegate.errors import DataError, SpecError
+from tidegate.cli.series_checks import require_labels, require_like
+from tidegate.errors import SpecError
 from tidegate.specs import Columns, checks
 
 if TYPE_CHECKING:
@@ -79,6 +80,10 @@ class SeriesJob:
         checks.probability("--holdout", self.holdout)
         if not is_ts(self.path) and self.label is None:
             raise SpecError("a table of series needs --label, the column that says what a series is")
+        columns = {name: getattr(self.series, name) for name in ("id", "time", "channel")} | {"label": self.label}
+        asked = [f"--{name}" for name, column in columns.items() if column is not None]
+        if is_ts(self.path) and asked:
+            raise SpecError(f"{asked[0]} names a column of a table, and {str(self.path)!r} has none; leave it out")
 
     def run(self, console: Console) -> dict[str, Any]:
         """Train, score, answer, report.
@@ -89,21 +94,32 @@ class SeriesJob:
             What `scores.json` holds and, under ``files``, the paths of all four files.
         """
         data = self._read(self.path)
-        _require_labels(data, self.path)
-        held = None if self.test is None else self._read(self.test)
-        if held is not None:
-            _require_labels(held, self.test)
+        require_labels(data, self.path)
+        held = None if self.test is None else self._read_test(self.test, data)
         model = _model(self.flags, self.series, regress=data.numbers)
         with placed_together(self.out, list(FILES.values())) as place:
             summary = self._write(place, model, data, held, console)
         return summary | {"files": {name: str(self.out / file) for name, file in FILES.items()}}
 
     def _read(self, path: Path) -> LabelledSeries:
+        from tidegate.data.sequences import series_of
+
         series = self.series
         columns = Columns(
             id=series.id or Columns().id, time=series.time or Columns().time, targets=tuple(series.channel or ())
         )
-        return read_series(path, self.label, columns)
+        data = read_series(path, self.label, columns)
+        series_of(data)  # refuses what cannot be read by its place in the file; later it may lie elsewhere
+        return data
+
+    def _read_test(self, path: Path, data: LabelledSeries) -> LabelledSeries:
+        """Read the series to score on, and hold them against those of the training."""
+        from tidegate.data import Labels
+
+        held = self._read(path)
+        classes = None if data.numbers else Labels.of([] if data.labels is None else data.labels).names
+        require_like(held, path, channels=len(data.channels), classes=classes)
+        return held
 
     def _write(
         self,
@@ -142,13 +158,6 @@ class SeriesJob:
         report.write(place / FILES["report"])
         write_text(place / FILES["scores"], strict_json(summary) + "\n")
         return summary
-
-
-def _require_labels(data: LabelledSeries, path: Path | None) -> None:
-    if data.labels is None:
-        raise DataError(
-            f"{str(path)!r} says of no series what it is; expected '@classLabel true …' or '@targetLabel true'"
-        )
 
 
 def _cut(data: LabelledSeries, share: float, seed: int) -> tuple[LabelledSeries, LabelledSeries]:

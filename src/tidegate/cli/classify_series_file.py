@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from tidegate import __version__
 from tidegate.cli.console import Console
+from tidegate.cli.series_checks import require_channels, require_like
 from tidegate.errors import SpecError
 from tidegate.specs import Columns
 
@@ -36,8 +37,12 @@ def predicted(model: Path, path: Path, console: Console) -> str:  # noqa: ARG001
 
 def evaluated(model: Path, path: Path, console: Console) -> dict[str, Any]:  # noqa: ARG001
     """Score a model on the series of a file, which says what they are. Raises as `predicted`."""
+    from tidegate.classify import SequenceClassifier
+
     estimator = loaded(model)
     data = _likened(estimator, path, labelled=True)
+    classes = estimator.classes_.tolist() if isinstance(estimator, SequenceClassifier) else None
+    require_like(data, path, channels=len(data.channels), classes=classes)
     return {
         "tidegate": __version__,
         "kind": estimator.kind,
@@ -94,7 +99,9 @@ def _likened(estimator: SequenceClassifier | SequenceRegressor, path: Path, *, l
     """Read a file as the one that was trained on."""
     columns = estimator.columns_
     if is_ts(path):
-        return read_series(path, None)
+        data = read_series(path, None)
+        require_channels(data, path, estimator.fitted_.design.channels)
+        return data
     if columns is None:
         raise SpecError(
             f"this model was trained on series of a .ts file or of arrays, and knows no columns; {str(path)!r} is a "
