@@ -40,6 +40,8 @@ def test_the_detector_beside_two_that_know_nothing() -> None:
     [
         (LABELS[:9], "expected a label a row, 10 of them; got 9"),
         (LABELS * 2, "labels must be 0 or 1; row 2 has 2"),
+        (np.array(["x"] * 10), "labels must be 0 or 1; got some that are no numbers"),
+        (np.full(10, np.nan), "labels must be 0 or 1; row 0 has nan"),
         (np.zeros(10), "no series has both anomalies and rows that are none by its labels; scores would say nothing"),
     ],
 )

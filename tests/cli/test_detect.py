@@ -113,7 +113,10 @@ def test_predict_and_evaluate(cli: Any, csv: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--labels", "nothing"), "nothing"),
+        (
+            ("--labels", "nothing"),
+            "--labels is 'nothing', which is no column; the columns are time, heat, pressure, broken",
+        ),
         (("--labels", "heat"), "labels must be 0 or 1; row 1 has 0.327195"),
         (("--threshold", "otsu"), "threshold must be a rate of contamination, one of 'contamination', 'quantile'"),
         (("--threshold", "0.7"), "the rate of contamination must be above 0 and at most 0.5; got 0.7"),
@@ -134,6 +137,56 @@ def test_what_cannot_be(cli: Any, csv: Path, tmp_path: Path, options: tuple[Any,
     assert (result.code, len(result.errors)) == (2, 1)
     assert message in result.errors[0]
     assert not (tmp_path / "run").exists()
+
+
+def test_labels_are_checked_before_the_training(
+    cli: Any, csv: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(AnomalyDetector, "fit", lambda *_, **__: pytest.fail("trained before the labels were checked"))
+    machine().assign(broken=0).to_csv(csv, index=False)
+    result = cli("detect", csv, "--labels", "broken", "--out", tmp_path / "run", *TINY)
+    assert result.code == 2
+    assert result.errors == [
+        "tidegate: error: no series has both anomalies and rows that are none by its labels; scores would say nothing"
+    ]
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "is empty; expected a line of column names and at least one row"),
+        (
+            b"time,heat\n1,\xff\n",
+            "line 2: byte 0xff at 2: expected UTF-8 text; save the file as CSV with UTF-8 encoding",
+        ),
+        (b"time,heat\n1,\0\n", "line 2: a NUL byte; expected CSV text, this is a binary file"),
+        (b"time,heat,heat\n1,2,3\n", "the table has 2 columns named 'heat'; rename or drop all but one"),
+        (
+            b"time,heat\n1," + b"x" * 1_000_000 + b"\n",
+            "line 2: field larger than field limit (131072); close every quote",
+        ),
+        (b"time,heat\n1,\n2,\n", "the series has no value at all in 'heat'; leave such series out"),
+        (
+            b"time,heat\n1,2\n2,-inf\n",
+            "column 'heat', line 3: expected a finite number, got -inf; leave the cell empty",
+        ),
+    ],
+)
+def test_bytes_that_cannot_be(cli: Any, csv: Path, tmp_path: Path, content: bytes, message: str) -> None:
+    good = tmp_path / "run"
+    cli("detect", csv, "--target", "heat", "--out", good, *TINY)
+    bad = tmp_path / "bad.csv"
+    bad.write_bytes(content)
+    for arguments in (
+        ("detect", bad, "--target", "heat", "--out", tmp_path / "other", *TINY),
+        ("predict", good / "model.safetensors", bad),
+    ):
+        result = cli(*arguments)
+        assert (result.code, result.out, len(result.errors)) == (2, "", 1)
+        assert message in result.errors[0]
+        assert len(result.errors[0]) < 500
+    assert not (tmp_path / "other").exists()
 
 
 @pytest.mark.parametrize(

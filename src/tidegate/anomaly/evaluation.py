@@ -14,7 +14,7 @@ from tidegate.errors import DataError
 from tidegate.metrics import auc_pr, auc_roc, detection_delay, event_scores
 from tidegate.metrics.vus import vus_pr, vus_roc
 
-__all__ = ["evaluate_labels"]
+__all__ = ["evaluate_labels", "read_labels"]
 
 Flags = npt.NDArray[np.bool_]
 
@@ -51,15 +51,7 @@ def evaluate_labels(
     DataError
         If there are not as many labels as rows, or others than 0 and 1, or no series has both.
     """
-    truth = np.asarray(labels, np.float64).ravel()
-    if len(truth) != len(table.times):
-        raise DataError(f"expected a label a row, {len(table.times)} of them; got {len(truth)}")
-    if not np.isin(truth, (0, 1)).all():
-        row = int(np.flatnonzero(~np.isin(truth, (0, 1)))[0])
-        raise DataError(f"labels must be 0 or 1; row {row} has {truth[row]:g}")
-    both = [index for index in range(len(table)) if 0 < truth[table.rows(index)].mean() < 1]
-    if not both:
-        raise DataError("no series has both anomalies and rows that are none by its labels; scores would say nothing")
+    truth, both = read_labels(table, labels)
     score = np.concatenate([verdict.score for verdict in verdicts])
     score = np.where(np.isnan(score), least, score)
     flags = np.concatenate([verdict.is_anomaly for verdict in verdicts])
@@ -74,6 +66,31 @@ def evaluate_labels(
         most[np.argsort(-other, kind="stable")[: int(flags.sum())]] = True
         found[name] = _scores(table, both, truth, other, most, width)
     return found
+
+
+def read_labels(table: SeriesTable, labels: npt.ArrayLike) -> tuple[FloatArray, list[int]]:
+    """Check labels, and find the series that can be scored by them. Raises `DataError` as `evaluate_labels`.
+
+    Returns
+    -------
+    truth
+        ``[row]``, 0 or 1.
+    both
+        The places of the series that have rows of both.
+    """
+    try:
+        truth = np.asarray(labels, np.float64).ravel()
+    except (TypeError, ValueError):
+        raise DataError("labels must be 0 or 1; got some that are no numbers") from None
+    if len(truth) != len(table.times):
+        raise DataError(f"expected a label a row, {len(table.times)} of them; got {len(truth)}")
+    if not np.isin(truth, (0, 1)).all():
+        row = int(np.flatnonzero(~np.isin(truth, (0, 1)))[0])
+        raise DataError(f"labels must be 0 or 1; row {row} has {truth[row]:g}")
+    both = [index for index in range(len(table)) if 0 < truth[table.rows(index)].mean() < 1]
+    if not both:
+        raise DataError("no series has both anomalies and rows that are none by its labels; scores would say nothing")
+    return truth, both
 
 
 def _scores(

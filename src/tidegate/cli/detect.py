@@ -12,7 +12,7 @@ from tidegate.cli.columns import ColumnFlags, Names, choose_columns, header_of
 from tidegate.cli.console import Console
 from tidegate.cli.detector_flags import DetectorFlags, build_detector
 from tidegate.cli.flags import Debug, Json, Quiet
-from tidegate.errors import SpecError
+from tidegate.errors import ColumnError, SpecError
 from tidegate.specs import checks
 
 __all__ = ["Options", "run"]
@@ -71,7 +71,10 @@ def run(options: Options) -> None:
         frequency=options.frequency,
         past=None if options.labels is None else [options.labels],  # read beside the variables, never as one of them
     )
-    columns, remarks = choose_columns(header_of(options.csv), asked)
+    header = header_of(options.csv)
+    if options.labels is not None and header and options.labels not in header:
+        raise ColumnError(f"--labels is {options.labels!r}, which is no column; the columns are {', '.join(header)}")
+    columns, remarks = choose_columns(header, asked)
     for remark in remarks:
         console.remark(remark)
 

@@ -79,7 +79,11 @@ class DetectJob:
         return summary | {"files": {name: str(self.folder / file) for name, file in FILES.items()}}
 
     def _write(self, place: Path, console: Console) -> dict[str, Any]:
+        from tidegate.anomaly.evaluation import read_labels
+
         model, table = self.model, self.table
+        if self.labels is not None:
+            read_labels(table, self.labels)  # refused before the training, not after it
         rows = self._trained()
         console.remark("training on all rows" if rows is table else f"training on the first {self.train_rows} rows")
         model.fit(rows, skip_short=self.skip_short, callbacks=console.progress())
