@@ -128,6 +128,34 @@ def test_a_label_that_was_not_in_training(cli: Run, model: Path, write: Write, t
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "'{path}' has no sentence; expected a token and its tag on each line"),
+        (b"a\xff N O\n", "'{path}', line 1: expected UTF-8 text, got byte 0xff; save the file with UTF-8 encoding"),
+        (b"a N O\n\nb\0 N O\n", "'{path}', line 3 holds a NUL byte; is it a text file?"),
+        (b"a N O\nb\n", "'{path}', line 2: expected 3 columns, got 1: 'b'; give every token the same columns, and a "),
+    ],
+)
+def test_sentences_that_a_model_refuses(cli: Run, model: Path, write: Write, content: bytes, said: str) -> None:
+    path = write(content, "asked.conll")
+    for command in ("predict", "evaluate"):
+        done = cli(command, model, path)
+        assert (done.code, done.out, len(done.errors)) == (2, "", 1)
+        assert done.errors[0].startswith(f"tidegate: error: {said.format(path=path)}")
+
+
+def test_labels_of_the_test_file_are_looked_at_before_the_training(
+    cli: Run, write: Write, train: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Tagger, "fit", lambda *_, **__: pytest.fail("trained before the test file was checked"))
+    other = write(b"a N O\nb N B-thing\n", "other.conll")
+    done = cli("tag", train, "--test", other, "--out", tmp_path / "run", *QUICK)
+    assert (done.code, done.out) == (2, "")
+    assert "line 2: the label 'B-thing' was not in the training data" in done.err
+    assert not (tmp_path / "run").exists()
+
+
 def test_other_columns_than_in_training(cli: Run, model: Path, write: Write) -> None:
     other = write(b"a b c d e\n", "other.conll")
     done = cli("predict", model, other)
@@ -148,7 +176,10 @@ def test_repaired_tags_are_noted(cli: Run, write: Write, tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (("--scheme", "bilou"), "given must be one of 'auto', 'iob1', 'iob2', 'iobes'; got 'bilou'"),
+        (("--scheme", "bilou"), "--scheme must be one of 'iob1', 'iob2', 'iobes'; got 'bilou'"),
+        (("--write", "bilou"), "--write must be one of 'iob1', 'iob2', 'iobes'; got 'bilou'"),
+        (("--word-size", "0"), "--word-size must be a whole number of at least 1; got 0"),
+        (("--tag-context", "-1"), "--tag-context must be a whole number of at least 0; got -1"),
         (("--characters", "gru"), "--characters must be lstm, convolution or none; got 'gru'"),
         (("--held-out", "1"), "--held-out must be a probability, 0 ≤ --held-out < 1; got 1.0"),
         (("--dropout", "1"), "dropout must be a probability, 0 ≤ dropout < 1; got 1.0"),

@@ -163,6 +163,12 @@ def test_a_forecaster_is_no_tagger(tmp_path: Path) -> None:
         ([["a"], []], [["B-x"], []], "sentence 2 has no tokens; leave empty sentences out"),
         ([["a", ""]], [["B-x", "O"]], "sentence 1, token 2: the token is empty; mend or leave it out"),
         ([["a\0b"]], [["B-x"]], "sentence 1, token 1: the token holds a NUL character; mend or leave it out"),
+        (
+            [["a", "b\ud800"]],
+            [["B-x", "O"]],
+            "sentence 1, token 2: the token holds '\\ud800', which is no character but what invalid UTF-8 leaves; mend",
+        ),
+        (None, None, "expected sentences as lists of tokens, got NoneType"),
         ([["a", 7]], [["B-x", "O"]], "sentence 1, token 2: a token must be text, got 7"),
         (["a b"], [["B-x", "O"]], "sentence 1 must be a list of tokens, got str: 'a b'; split it"),
         ("a b", ["B-x", "O"], "expected sentences as lists of tokens, got one text; split it into sentences and"),

@@ -119,8 +119,15 @@ def run(options: Options) -> None:
 
 def build_tagger(flags: TaggerFlags) -> Tagger:
     """Make the tagger that the options describe; defaults stay the tagger's own. Raises `SpecError`."""
+    from tidegate.data.tagschemes import SCHEMES
     from tidegate.text import Tagger
 
+    for name, scheme in (("--scheme", flags.scheme), ("--write", flags.write)):
+        if scheme is not None:
+            checks.one_of(name, scheme, SCHEMES)
+    for name, size, least in (("--word-size", flags.word_size, 1), ("--tag-context", flags.tag_context, 0)):
+        if size is not None:
+            checks.whole(name, size, least=least)
     nested = {
         "schemes__given": flags.scheme,
         "schemes__predicted": flags.write,

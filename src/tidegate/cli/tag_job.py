@@ -84,7 +84,12 @@ class TagJob:
         return summary
 
     def _parts(self, console: Console) -> tuple[ConllSentences, ConllSentences]:
+        from tidegate.text.tagging.evaluation import require_known
+
         if self.test is not None:
+            types = _types_of(self.train)
+            if types:  # else fit says what is wrong
+                require_known(self.test, types)  # refused before the training, not after it
             return self.train, self.test
         held = max(1, round(self.held_out * len(self.train)))
         if held >= len(self.train):
@@ -192,3 +197,9 @@ class TagJob:
             "Training": fields_of(tagger.training) | {"epochs run": history.epochs, "steps run": history.steps},
             "Versions": versions(),
         }
+
+
+def _types_of(given: ConllSentences) -> list[str]:
+    from tidegate.metrics.spans import conlleval_spans
+
+    return sorted({kind for tags in given.tags or () for _, _, kind in conlleval_spans(tags)})

@@ -238,7 +238,7 @@ class Tagger(Estimator):
         self._require_fitted("evaluate")
         given = read_sentences(sentences, tags, width=self.columns_)
         fitted = self.fitted_
-        truth = require_known(given, fitted.vocabulary)
+        truth = require_known(given, fitted.vocabulary.types)
         typical = fitted.typical.tags(given, fitted.vocabulary, self.features) if len(given) else {}
         return compare(truth, self._tags(given, self.scheme_), typical)
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from tidegate.data.conll import ConllSentences
 from tidegate.errors import DataError
 from tidegate.metrics.spans import SpanScores, conlleval_spans, span_scores, type_confusion
-from tidegate.text.tagging.vocabulary import TagVocabulary
 
 __all__ = ["OWN", "TaggingEvaluation", "compare", "require_known"]
 
@@ -82,7 +81,7 @@ def compare(
     return TaggingEvaluation(scores=scores, confusion=type_confusion(truth, tags), tags=tags)
 
 
-def require_known(given: ConllSentences, vocabulary: TagVocabulary) -> Sequence[Sequence[str]]:
+def require_known(given: ConllSentences, types: Collection[str]) -> Sequence[Sequence[str]]:
     """Give the true tags; what the scheme does not allow is left as it is, and scored as conlleval does.
 
     Raises
@@ -92,12 +91,12 @@ def require_known(given: ConllSentences, vocabulary: TagVocabulary) -> Sequence[
     """
     if given.tags is None:
         raise DataError("expected tagged sentences to score on, got some without tags; give tags as well")
-    known = set(vocabulary.types)
+    known = set(types)
     for index, tags in enumerate(given.tags):
         for start, _, kind in conlleval_spans(tags):
             if kind not in known:
                 raise DataError(
                     f"{given.place(index, start)}: the label {tags[start]!r} was not in the training data, whose types "
-                    f"are {', '.join(map(repr, vocabulary.types))}; leave such sentences out, or train with some"
+                    f"are {', '.join(map(repr, types))}; leave such sentences out, or train with some"
                 )
     return given.tags

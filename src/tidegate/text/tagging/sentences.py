@@ -31,8 +31,8 @@ def read_sentences(sentences: Sentences, tags: Tags | None = None, *, width: int
     Raises
     ------
     DataError
-        If a sentence is empty or no list, a token is empty, no text or holds a NUL character, or there are more or
-        fewer tags, or columns, than expected.
+        If a sentence is empty or no list, a token is empty, no text or holds a NUL character or what invalid UTF-8
+        leaves, or there are more or fewer tags, or columns, than expected.
     """
     if isinstance(sentences, ConllSentences):
         if tags is not None:
@@ -41,6 +41,8 @@ def read_sentences(sentences: Sentences, tags: Tags | None = None, *, width: int
     else:
         if isinstance(sentences, str | bytes):
             raise DataError("expected sentences as lists of tokens, got one text; split it into sentences and tokens")
+        if not hasattr(sentences, "__iter__"):
+            raise DataError(f"expected sentences as lists of tokens, got {type(sentences).__name__}")
         rows = [_row(sentence, index, "sentence", "tokens") for index, sentence in enumerate(sentences)]
         given = ConllSentences(tokens=tuple(rows), tags=None if tags is None else _tag_rows(tags, rows))
     _check_tokens(given)
@@ -119,11 +121,24 @@ def _check_tokens(given: ConllSentences) -> None:
     for index, tokens in enumerate(given.tokens):
         if not tokens:
             raise DataError(f"{given.place(index)} has no tokens; leave empty sentences out")
-        if set(map(type, tokens)) == {str} and "" not in tokens and "\0" not in "".join(tokens):
+        if set(map(type, tokens)) == {str} and "" not in tokens and _fault("".join(tokens)) is None:
             continue
         for place, token in enumerate(tokens):
             if not isinstance(token, str):
                 raise DataError(f"{given.place(index, place)}: a token must be text, got {token!r}")
-            if not token or "\0" in token:
-                what = "is empty" if not token else "holds a NUL character"
-                raise DataError(f"{given.place(index, place)}: the token {what}; mend or leave it out")
+            fault = _fault(token)
+            if fault is not None:
+                raise DataError(f"{given.place(index, place)}: the token {fault}; mend or leave it out")
+
+
+def _fault(token: str) -> str | None:
+    """Say what is wrong with a token, or with several put together."""
+    if not token:
+        return "is empty"
+    if "\0" in token:
+        return "holds a NUL character"
+    try:
+        token.encode()
+    except UnicodeEncodeError as error:
+        return f"holds {token[error.start]!r}, which is no character but what invalid UTF-8 leaves"
+    return None
