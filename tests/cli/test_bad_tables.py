@@ -179,7 +179,7 @@ def test_a_horizon_that_is_none(horizon: str, cli: Any, lines: Lines, write: Any
         ("--strategy", "magic", "strategy must be one of"),
         ("--hidden-size", "0", "--hidden-size must be a whole number of at least 1; got 0"),
         ("--layers", "0", "--layers must be a whole number of at least 1; got 0"),
-        ("--epochs", "0", "epochs must be a whole number of at least 1; got 0"),
+        ("--epochs", "0", "--epochs must be a whole number of at least 1; got 0"),
         ("--batch-size", "-1", "--batch-size must be a whole number of at least 1; got -1"),
         ("--learning-rate", "0", "--learning-rate must be more than 0; got 0"),
         ("--learning-rate", "nan", "--learning-rate must be a finite number; got nan"),

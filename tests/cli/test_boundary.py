@@ -57,8 +57,16 @@ def test_success_gives_the_code_of_the_command(capsys: pytest.CaptureFixture[str
         (
             MemoryError(),
             1,
-            "tidegate: error: not enough memory; take a smaller --batch-size or fewer rows; --debug shows where\n",
+            "tidegate: error: not enough memory; take a smaller --batch-size, a smaller network or fewer rows; "
+            "--debug shows where\n",
         ),
+        (
+            RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"),
+            1,
+            "tidegate: error: not enough memory; take a smaller --batch-size, a smaller network or fewer rows; "
+            "--debug shows where\n",
+        ),
+        (errors.SpecError("members must be 1; got 0"), 2, "tidegate: error: --members must be 1; got 0\n"),
     ],
 )
 def test_each_failure_is_one_line_and_a_code(

@@ -30,15 +30,20 @@ _FLAGS = {
     "TagSchemes(repair=True)": "--repair",
     "batch_size": "--batch-size",
     "calibration": "--calibration",
+    "class_weight": "--class-weight",
+    "epochs must": "--epochs must",
     "future=": "--future",
     "hidden_size": "--hidden-size",
     "learning_rate": "--learning-rate",
+    "max_length": "--max-length",
     "max_steps": "--max-steps",
+    "members must": "--members must",
     "num_layers": "--layers",
     "skip_short": "--skip-short",
     "sort=True": "--sort",
     "strategy='recursive'": "--strategy recursive",
 }
+_NO_MEMORY = re.compile(r"can't allocate memory|not enough memory|out of memory")  # torch's words
 _ARGUMENT = re.compile(rf"""(?<!['"\w-])({"|".join(map(re.escape, _FLAGS))})(?!['"\w])""")
 
 
@@ -82,8 +87,8 @@ def _explained(error: Exception) -> tuple[str, int]:
     hint = "; --debug shows where"
     if isinstance(error, errors.TidegateError):
         return f"{error}{hint}", FAILED
-    if isinstance(error, MemoryError):
-        return f"not enough memory; take a smaller --batch-size or fewer rows{hint}", FAILED
+    if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and _NO_MEMORY.search(str(error))):
+        return f"not enough memory; take a smaller --batch-size, a smaller network or fewer rows{hint}", FAILED
     return f"Tidegate failed, which it should not: {type(error).__name__}: {error}{hint}", FAILED
 
 
