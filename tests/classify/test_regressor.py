@@ -79,6 +79,7 @@ def test_it_can_be_cloned() -> None:
         ([1.0, np.nan], "expected finite numbers to regress; that of series 1 is nan"),
         ([1.0, np.inf], "expected finite numbers to regress; that of series 1 is inf"),
         (["1.5", "high"], "expected finite numbers to regress; that of series 1 is 'high'"),
+        ([1.0, 1e300], "the number of series 1 is 1e+300, beyond ±1e+15; take a larger unit"),
         ([2.0, 2.0], "all numbers are 2: there is nothing to learn; give others as well"),
     ],
 )

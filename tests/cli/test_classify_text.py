@@ -143,3 +143,35 @@ def test_bad_files_are_refused(
     assert (result.code, result.out) == (2, "")
     assert result.errors == [f"tidegate: error: {message.format(path=repr(str(path)))}"]
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (
+            ["label,text", "ham,"],
+            "column 'text', line 2: the text is empty, there is nothing to read; leave such rows out",
+        ),
+        (
+            b"label,text\nham,caf\xe9\n",
+            "{path}, line 2: byte 0xe9 at 7: expected UTF-8 text; save the file as CSV with UTF-8 encoding",
+        ),
+        (b"label,text\nham,a\0b\n", "{path}, line 2: a NUL byte; expected CSV text, this is a binary file"),
+        (["label,text", "ham"], "{path}, line 2: expected 2 fields (label, text), got 1"),
+        (["label,texts", "ham,hello"], "{path} has no column 'text'; it has 'label', 'texts'"),
+    ],
+)
+def test_texts_that_a_model_refuses(
+    cli: Any, write: Write, model_file: Path, content: Sequence[str] | bytes, message: str
+) -> None:
+    path = write(content, "asked.csv")
+    for command in ("predict", "evaluate"):
+        result = cli(command, model_file, path)
+        assert (result.code, result.out) == (2, "")
+        assert result.errors == [f"tidegate: error: {message.format(path=repr(str(path)))}"]
+
+
+def test_a_megabyte_without_a_space_is_answered(cli: Any, write: Write, model_file: Path) -> None:
+    result = cli("predict", model_file, write(["text", "w" * 1_000_000, "home"], "asked.csv"))
+    assert result.code == 0
+    assert [line.split(",")[0] for line in result.out.splitlines()] == ["line", "2", "3"]

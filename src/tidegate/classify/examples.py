@@ -14,6 +14,8 @@ from tidegate.specs import Columns
 
 __all__ = ["columns_of", "numbers_of", "require_channels", "said_of", "weights_of"]
 
+_LARGEST = 1e15  # as of the values of series
+
 
 def said_of(X: SeriesLike, y: npt.ArrayLike | None, *, channels: int | None = None) -> tuple[Ragged, npt.NDArray[Any]]:
     """Read series together with their labels or numbers, which either stand in ``X`` or are ``y``.
@@ -52,6 +54,8 @@ def numbers_of(given: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
             numbers[row] = np.nan
         if not np.isfinite(numbers[row]):
             raise DataError(f"expected finite numbers to regress; that of series {row} is {value!r}")
+        if abs(numbers[row]) > _LARGEST:  # its square may be infinite
+            raise DataError(f"the number of series {row} is {value!r}, beyond ±{_LARGEST:g}; take a larger unit")
     return numbers
 
 
