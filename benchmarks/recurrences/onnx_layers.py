@@ -65,7 +65,7 @@ def _model(cell: str, network: Network, shape: Shape) -> Any:
     directions = 2 if shape.bidirectional else 1
     if directions > 1 and len(network.layers) > 1:
         raise NotImplementedError("a stack of bidirectional layers needs a transposition between them")
-    extra = {"linear_before_reset": 1} if cell == "GRU" else {}
+    extra: dict[str, Any] = {"linear_before_reset": 1} if cell == "GRU" else {}
     for index, (layer, units) in enumerate(zip(network.layers, shape.units, strict=True)):
         names = [f"{kind}{index}" for kind in ("w", "r", "b")]
         weights = _weights(cell, dict(layer.named_parameters()), directions)

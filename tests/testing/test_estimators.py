@@ -579,7 +579,8 @@ class Forgetful(Threshold):
 class Relative(Threshold):
     def predict_proba(self, texts: list[str]) -> np.ndarray[Any, Any]:
         answers = super().predict_proba(texts)
-        return answers / answers.max()
+        shares: np.ndarray[Any, Any] = answers / answers.max()
+        return shares
 
 
 class Sorts(Threshold):

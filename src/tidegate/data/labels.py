@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -81,7 +81,7 @@ class MultiLabels:
     names: tuple[Label, ...]
 
     @classmethod
-    def of(cls, values: Iterable[Sequence[Any]], *, what: str = "label") -> MultiLabels:
+    def of(cls, values: Iterable[Sequence[Any] | Set[Any]], *, what: str = "label") -> MultiLabels:
         """Collect the labels of a training, sorted. Raises `DataError` as `Labels.of`, and if there is none."""
         each = [_plain(label, row, what) for row, labels in enumerate(values) for label in _several(labels, row, what)]
         names = sorted(_distinct(each, what))
@@ -93,7 +93,7 @@ class MultiLabels:
         """Return the number of labels."""
         return len(self.names)
 
-    def encode(self, values: Iterable[Sequence[Any]], *, what: str = "label") -> npt.NDArray[np.float32]:
+    def encode(self, values: Iterable[Sequence[Any] | Set[Any]], *, what: str = "label") -> npt.NDArray[np.float32]:
         """Mark the labels of each example, ``[example, label]`` of 0 and 1. Raises `DataError` for one unseen."""
         codes = {name: code for code, name in enumerate(self.names)}
         rows = [_several(labels, row, what) for row, labels in enumerate(values)]
@@ -134,9 +134,9 @@ def _plain(value: Any, row: int, what: str) -> Label:
 
 
 def _several(labels: Any, row: int, what: str) -> Sequence[Any]:
-    if isinstance(labels, str) or not isinstance(labels, Sequence | np.ndarray | set | frozenset):
+    if isinstance(labels, str) or not isinstance(labels, Sequence | np.ndarray | Set):
         raise DataError(f"expected the {what}s of an example as a list, which may be empty; row {row} has {labels!r}")
-    return sorted(labels) if isinstance(labels, set | frozenset) else labels  # type: ignore[return-value]
+    return sorted(labels) if isinstance(labels, Set) else list(labels)
 
 
 def _distinct(values: Sequence[Label], what: str) -> set[Any]:

@@ -43,7 +43,8 @@ def test_weights_of_labels() -> None:
     classes = Classes.of([["a", "b"], ["b"], ["b"], ["b"]])
     target = classes.encode([["a", "b"], ["b"], ["b"], ["b"]])
     balanced = weights(classes, target, "balanced")
-    np.testing.assert_allclose(balanced, [[2.0, 1.0], [2 / 3, 1.0], [2 / 3, 1.0], [2 / 3, 1.0]])  # of b there is no other
+    # of b there is no other
+    np.testing.assert_allclose(balanced, [[2.0, 1.0], [2 / 3, 1.0], [2 / 3, 1.0], [2 / 3, 1.0]])
     np.testing.assert_allclose(weights(classes, target, {"a": 3}), [[3, 1], [1, 1], [1, 1], [1, 1]])
 
 
