@@ -137,7 +137,9 @@ def test_a_file_that_cannot_be_read_leaves_the_model(
 ) -> None:
     with start(folder, limits=Limits(poll=0.02)) as server, opened(server) as call:
         before = forecast(call(request(values)))
-        (folder / FILE).write_bytes((folder / FILE).read_bytes()[:-10])
+        cut = folder / "cut.part"
+        cut.write_bytes((folder / FILE).read_bytes()[:-10])
+        cut.replace(folder / FILE)  # at once: written in place it would be seen twice, empty and cut
         until(lambda: server.engine.reloads["failed"] == 1)
         time.sleep(0.1)
         assert server.engine.reloads == {"failed": 1}  # it is not read again and again

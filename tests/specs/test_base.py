@@ -139,7 +139,7 @@ def test_a_part_is_found_by_its_kind(spec: Any) -> None:
 
 
 def test_kinds_are_names() -> None:
-    assert [kind.kind for kind in PARTS] == ["recurrent", "convolution", "dilated", "self_attention"]
+    assert [kind.kind for kind in PARTS] == ["recurrent", "convolution", "dilated", "self_attention", "parallel"]
     assert to_dict(Dilated(dilations=(3,))) == {
         "kind": "dilated",
         "cell": "lstm",

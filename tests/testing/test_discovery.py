@@ -55,6 +55,7 @@ def test_every_kind_layer_and_callback_is_found() -> None:
     assert found == {
         "Attention",
         "BatchNorm",
+        "CRF",
         "Convolution",
         "Dilated",
         "DilatedStack",
