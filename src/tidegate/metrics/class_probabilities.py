@@ -153,7 +153,7 @@ def roc_auc(target: npt.ArrayLike, probabilities: npt.ArrayLike) -> float:
 
     The chance that an example with the class has a higher probability of it than one without, ties counting half
     (Hanley & McNeil, 1982; the Mann–Whitney statistic). A class that all examples or none have is left out; NaN where
-    no class is left. Raises as `log_loss`.
+    no class is left. Raises as `log_loss`. `auc_roc` takes labels 0 and 1, and one score each that is no probability.
 
     Examples
     --------
