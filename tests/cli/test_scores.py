@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tidegate.cli.console import Console
-from tidegate.cli.scores import named_levels, plain_level, show_scores
+from tidegate.cli.scores import named_levels, plain_level, show_plain_scores, show_scores
 
 SCORES = {
     "tidegate": {"MAE": 3.0, "MASE": 0.6, "OWA": 0.7, "pinball": 1.25, "CRPS": 2.5},
@@ -40,3 +40,10 @@ def test_points_have_one_table(capsys: pytest.CaptureFixture[str]) -> None:
 def test_levels_are_written_as_people_write_them() -> None:
     assert [str(plain_level(level)) for level in (80.0, 99.5)] == ["80", "99.5"]
     assert named_levels({"m": {80.0: {}, 99.5: {}}}) == {"m": {"80": {}, "99.5": {}}}
+
+
+def test_plain_scores_are_those_that_a_terminal_has_room_for(capsys: pytest.CaptureFixture[str]) -> None:
+    own = {"examples": 9, "accuracy": 0.75, "ece": 0.1, "f1": None, "confusion": [[1]]}
+    show_plain_scores({"tidegate": own, "majority": {"accuracy": 0.5}}, Console())  # type: ignore[dict-item]
+    lines = [line.split() for line in capsys.readouterr().out.splitlines() if line.strip() and "─" not in line]
+    assert lines == [["accuracy", "f1"], ["Tidegate", "0.75", "–"], ["Majority", "class", "0.5", "–"]]

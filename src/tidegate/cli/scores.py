@@ -9,6 +9,8 @@ from tidegate.cli.console import Console
 __all__ = ["named_levels", "plain_level", "show_plain_scores", "show_scores"]
 
 Scores = Mapping[str, Mapping[str, float]]
+# What a terminal has no room for, of what classifiers are scored by; scores.json and --json have it.
+_ASIDE = frozenset({"examples", "f1_weighted", "precision_macro", "recall_macro", "brier", "ece"})
 
 
 def show_scores(scores: Scores, intervals: Mapping[str, Scores], console: Console) -> None:
@@ -34,12 +36,13 @@ def show_scores(scores: Scores, intervals: Mapping[str, Scores], console: Consol
 
 
 def show_plain_scores(scores: Scores, console: Console) -> None:
-    """Print the scores of each model that are single numbers, a row a model."""
+    """Print the scores of each model that are single numbers, a row a model; of classifiers the most telling."""
     from tidegate.report.markup import number
     from tidegate.report.words import short_name
 
     models = list(scores.values())
-    metrics = [name for name, value in models[0].items() if value is None or isinstance(value, int | float)]
+    numbers = [name for name, value in models[0].items() if value is None or isinstance(value, int | float)]
+    metrics = [name for name in numbers if name not in _ASIDE]
     rows = [["", *metrics]]
     rows += [[short_name(model), *(number(values.get(name)) for name in metrics)] for model, values in scores.items()]
     console.table(rows)
