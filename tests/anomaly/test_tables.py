@@ -64,7 +64,11 @@ def test_arrays_are_tables_of_numbered_steps() -> None:
             DataError,
             "the variable 'b' has no value in any row; leave it out, or give rows that have some",
         ),
-        (np.arange(5.0), ShortSeriesError, "the series has 5 rows, and a window needs 12; give more rows, or train "),
+        (
+            np.arange(5.0),
+            ShortSeriesError,
+            "the series has 5 rows, at least 12 are needed (a window); give ",
+        ),
         (frame(y=np.append(np.arange(39.0), np.inf)), DataError, "inf"),
         (frame(y=["x"] * 40), DataError, "'y'"),
         (frame().iloc[::-1], TimeStampError, "time stamps must ascend within a series"),
@@ -102,7 +106,7 @@ def test_a_transform_has_its_domain(fitted: Any) -> None:
     with pytest.raises(DataError) as caught:
         fitted(data=frame(y=np.arange(40.0) - 1), scaling=tg.Scaling(transform="log"))
     assert str(caught.value) == (
-        "transform 'log' needs values above 0; the variable 'y' has -1 at 2026-01-01; use "
+        "transform 'log' needs values above 0; column 'y' of the series has -1 at 2026-01-01; use "
         "transform='identity' or, for counts, 'log1p'"
     )
 
@@ -113,11 +117,11 @@ def test_short_series_may_be_left_out(fitted: Any) -> None:
     with pytest.raises(ShortSeriesError) as caught:
         fitted(data=both)
     assert str(caught.value) == (
-        "series 'short' has 8 rows, and a window needs 12; give more rows, or train with a shorter context, "
-        "or leave short series out (skip_short)"
+        "series 'short' has 8 rows, at least 12 are needed (a window); give more rows, or train with a shorter "
+        "context, or leave short series out (skip_short)"
     )
     detector = tg.AnomalyDetector(context=12, training=tg.Training(max_steps=2)).fit(both, skip_short=True)
-    assert detector.notes_ == ("1 series is left out, shorter than 12 rows; the first is series 'short'",)
+    assert detector.notes_ == ("1 series is left out, shorter than 12 rows (a window); the first is series 'short'",)
     assert set(detector.predict(both, skip_short=True)["unique_id"]) == {"long"}
 
 

@@ -125,9 +125,15 @@ def test_predict_and_evaluate(cli: Any, csv: Path, tmp_path: Path) -> None:
         (("--bottleneck", 2, "--horizon", 2), "--bottleneck is an option of an autoencoder, --horizon of a predict"),
         (("--method", "forest"), "method must be one of 'autoencoder', 'prediction'"),
         (("--train-rows", 500), "--train-rows is 500, and the shortest series has 120 rows"),
-        (("--train-rows", 5), "the series has 5 rows, and a window needs 8; give more rows, or train with a shorter"),
+        (
+            ("--train-rows", 5),
+            "the series has 5 rows, at least 8 are needed (a window); give more rows",
+        ),
         (("--gap", -1), "--gap must be a whole number of at least 0; got -1"),
-        (("--context", 500), "the series has 120 rows, and a window needs 500; give more rows, or train with a"),
+        (
+            ("--context", 500),
+            "the series has 120 rows, at least 500 are needed (a window); give more rows",
+        ),
         (("--labels", "broken", "--skip-short"), "--labels scores all rows, and --skip-short leaves some out"),
         (("--target", "volume"), "volume"),
     ],
@@ -212,5 +218,5 @@ def test_short_series_are_left_out_of_the_report_too(cli: Any, tmp_path: Path) -
     options = ("--target", "heat,pressure", "--skip-short")
     result = cli("detect", tmp_path / "both.csv", "--out", tmp_path / "run", *TINY, *options)
     assert result.code == 0, result.err
-    assert "1 series is left out, shorter than 8 rows; the first is series 'short'" in result.err
+    assert "1 series is left out, shorter than 8 rows (a window); the first is series 'short'" in result.err
     assert len(pd.read_csv(tmp_path / "run" / "scores.csv")) == 120

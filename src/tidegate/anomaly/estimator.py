@@ -22,9 +22,7 @@ from tidegate.anomaly.streaming import DetectorStream
 from tidegate.anomaly.tables import (
     check_columns,
     is_array,
-    long_enough,
     read_data,
-    require_domain,
     require_likeness,
 )
 from tidegate.data import SeriesTable
@@ -32,6 +30,7 @@ from tidegate.data.pace import pace, require_pace
 from tidegate.errors import DataError, SpecError, StateError
 from tidegate.estimator import Estimator, register
 from tidegate.estimator.restoring import restored_history
+from tidegate.estimator.tables import long_enough, require_domain
 from tidegate.specs import Columns, Optimizer, Recurrent, Scaling, Training, checks
 from tidegate.specs.detection import METHODS, Autoencoder, Likelihood, Method, Prediction, resolve_method
 from tidegate.specs.parts import PARTS, Network, network_parts
@@ -45,6 +44,7 @@ __all__ = ["AnomalyDetector"]
 
 _MOST_MEMBERS = 100  # a file that says more is to cost no memory
 _MOST_STEPS = 2**24
+_LONGER = "give more rows, or train with a shorter context"
 
 
 @register
@@ -221,7 +221,7 @@ class AnomalyDetector(Estimator):
         device = resolve_device(self.device)
         table = read_data(data, self.columns)
         require_domain(table, self.scaling)
-        table, left_out = long_enough(table, self.least_rows_, skip_short=skip_short)
+        table, left_out = long_enough(table, self.least_rows_, "a window", skip_short=skip_short, remedy=_LONGER)
         settled = Settled(
             columns=table.columns, ids=tuple(table.ids.tolist()), timed=not is_array(data), pace=pace(table)
         )
@@ -461,7 +461,7 @@ class AnomalyDetector(Estimator):
         if timed:
             require_pace(table, self.settled_.pace)
         require_domain(table, self.scaling)
-        return long_enough(table, self.least_rows_, skip_short=skip_short)[0]
+        return long_enough(table, self.least_rows_, "a window", skip_short=skip_short, remedy=_LONGER)[0]
 
     def _errors(self, table: SeriesTable, causal: bool) -> list[FloatArray]:
         scorer, codes = Scorer(self.network_), self.settled_.codes(table).tolist()

@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 
 from tidegate.data import SeriesTable, read_frame
-from tidegate.errors import DataError, ShapeError, ShortSeriesError, SpecError, TimeStampError
-from tidegate.nn.transforms import make_transform
-from tidegate.specs import Columns, Scaling
+from tidegate.errors import DataError, ShapeError, SpecError, TimeStampError
+from tidegate.specs import Columns
 
-__all__ = ["check_columns", "is_array", "long_enough", "read_data", "require_domain", "require_likeness"]
+__all__ = ["check_columns", "is_array", "read_data", "require_likeness"]
 
 _LARGEST = 1e15  # as in a table: beyond it a value is nearly always a marker for "missing"
 
@@ -113,38 +112,3 @@ def require_likeness(table: SeriesTable, columns: Columns, *, timed: bool) -> No
             f"the model was trained on steps of {columns.frequency!r}, the table has steps of "
             f"{table.columns.frequency!r}; resample it"
         )
-
-
-def require_domain(table: SeriesTable, scaling: Scaling) -> None:
-    """Refuse values that the transform is not defined for. Raises `DataError`, naming variable and value."""
-    least = make_transform(scaling.transform, scaling.power).least
-    row, column = np.nonzero(table.observed & ~(table.values > least))
-    if row.size:
-        raise DataError(
-            f"transform {scaling.transform!r} needs values above {least:g}; the variable "
-            f"{table.columns.targets[column[0]]!r} has {table.values[row[0], column[0]]:g} at "
-            f"{table.stamp(int(row[0]))}; use transform='identity' or, for counts, 'log1p'"
-        )
-
-
-def long_enough(table: SeriesTable, rows: int, *, skip_short: bool) -> tuple[SeriesTable, tuple[str, ...]]:
-    """Give the series with at least ``rows`` rows, and a note on those left out.
-
-    Raises
-    ------
-    ShortSeriesError
-        If a series has fewer and ``skip_short`` is off, or no series is left; it is named.
-    """
-    short = np.flatnonzero(table.lengths < rows)
-    if not short.size:
-        return table, ()
-    first = int(short[0])
-    if skip_short and short.size < len(table):
-        left = "1 series is" if short.size == 1 else f"{short.size} series are"
-        note = f"{left} left out, shorter than {rows} rows; the first is {table.name(first)}"
-        return table.select(np.flatnonzero(table.lengths >= rows)), (note,)
-    has = "1 row" if table.lengths[first] == 1 else f"{table.lengths[first]} rows"
-    remedy = "give more rows, or train with a shorter context"
-    if short.size < len(table):
-        remedy += ", or leave short series out (skip_short)"
-    raise ShortSeriesError(f"{table.name(first)} has {has}, and a window needs {rows}; {remedy}")

@@ -108,6 +108,6 @@ def served_series(table: SeriesTable, model: Forecaster, *, skip_short: bool) ->
     ShortSeriesError
         If one is too short and ``skip_short`` is off, or no series is left.
     """
-    from tidegate.forecast.tables import long_enough
+    from tidegate.estimator.tables import long_enough
 
     return long_enough(table, model.least_, "to read", skip_short=skip_short, remedy="give more rows")[0]

@@ -14,6 +14,7 @@ from tidegate.data import Future, SeriesTable, Windows, extended, new_starts, re
 from tidegate.errors import SpecError, StateError
 from tidegate.estimator import Estimator, register
 from tidegate.estimator.restoring import restored_history
+from tidegate.estimator.tables import long_enough, require_domain
 from tidegate.forecast.answers import Answers
 from tidegate.forecast.backtest import Backtest, Evaluation, backtest_folds, evaluate_windows, fit_folds, make_folds
 from tidegate.forecast.baselines import BASELINES, FloatArray
@@ -27,10 +28,8 @@ from tidegate.forecast.scores import levels_of
 from tidegate.forecast.settled import Settled
 from tidegate.forecast.streaming import Stream
 from tidegate.forecast.tables import (
-    long_enough,
     of_kinds,
     read_table,
-    require_domain,
     require_given_domain,
     require_likeness,
     require_pace,

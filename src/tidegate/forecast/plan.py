@@ -8,8 +8,8 @@ import numpy as np
 
 from tidegate.data import SeriesTable, Split, Windows, seasons, split_bounds, with_time_features
 from tidegate.errors import DataError, ShortSeriesError, SpecError
+from tidegate.estimator.tables import long_enough
 from tidegate.forecast.baselines import IntArray, seasonal_naive
-from tidegate.forecast.tables import long_enough
 from tidegate.metrics import mae
 from tidegate.specs import Scaling, Smoothing, Uncertainty, checks
 from tidegate.specs.members import Member, resolve_members
