@@ -89,7 +89,7 @@ def of_a_training(path: Path) -> None:
 
 
 def newer(path: Path) -> None:
-    tensorfile.write(path, format="tidegate.model", version=2, description={}, arrays={})
+    tensorfile.write(path, format="tidegate.model", version=3, description={}, arrays={})
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def newer(path: Path) -> None:
         (alter_tensor, "does not match its SHA-256; take a fresh copy"),
         (foreign, "is not a tidegate.model file: a safetensors file without Tidegate's description"),
         (of_a_training, "is not a tidegate.model file: format 'tidegate.checkpoint'"),
-        (newer, "is of version 2 of tidegate.model; this Tidegate reads up to 1: install a newer one"),
+        (newer, "is of version 3 of tidegate.model; this Tidegate reads up to 2: install a newer one"),
         (replace_content(b""), "is not a Tidegate file: 0 bytes without a header"),
         (
             replace_content(pickle.dumps([1] * 99)),

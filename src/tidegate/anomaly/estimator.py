@@ -38,6 +38,8 @@ from tidegate.specs.thresholds import THRESHOLDS, Contamination, Threshold, reso
 from tidegate.training import Callback, History
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from narwhals.typing import IntoDataFrame
 
 __all__ = ["AnomalyDetector"]
@@ -478,6 +480,9 @@ class AnomalyDetector(Estimator):
 
     def _is_fitted(self) -> bool:
         return hasattr(self, "network_")
+
+    def _networks(self) -> tuple[nn.Module, ...]:
+        return (self.network_,)
 
     def _learned(self) -> tuple[dict[str, Any], dict[str, np.ndarray[Any, Any]]]:
         learned = {"settled": self.settled_.to_dict(), "history": self.history_.to_dict()}

@@ -30,6 +30,8 @@ from tidegate.specs.augmentation import Augmentation
 from tidegate.specs.parts import PARTS, Network
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from tidegate.training import Callback, History
 
 __all__ = ["SequenceClassifier"]
@@ -287,6 +289,9 @@ class SequenceClassifier(Estimator):
 
     def _is_fitted(self) -> bool:
         return hasattr(self, "fitted_")
+
+    def _networks(self) -> tuple[nn.Module, ...]:
+        return (self.fitted_.networks,)
 
     def _learned(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
         learned = {"labels": list(self.labels_.names), "temperature": self.temperature_, **self.fitted_.described()}

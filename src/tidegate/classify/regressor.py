@@ -25,6 +25,8 @@ from tidegate.specs.augmentation import Augmentation
 from tidegate.specs.parts import PARTS, Network
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from tidegate.training import Callback, History
 
 __all__ = ["SequenceRegressor"]
@@ -211,6 +213,9 @@ class SequenceRegressor(Estimator):
 
     def _is_fitted(self) -> bool:
         return hasattr(self, "fitted_")
+
+    def _networks(self) -> tuple[nn.Module, ...]:
+        return (self.fitted_.networks,)
 
     def _learned(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
         return {"loc": self.loc_, "scale": self.scale_, **self.fitted_.described()}, self.fitted_.arrays()

@@ -6,16 +6,20 @@ import abc
 import dataclasses
 import inspect
 import os
-from collections.abc import Mapping
-from typing import Any, ClassVar, Self
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
 from tidegate._core.devices import resolve_device
 from tidegate.errors import ModelFileError, NotFittedError, SpecError
 from tidegate.estimator.modelfile import ModelFile, read_model, write_model
+from tidegate.estimator.storage import FLOAT32, still_stored
 from tidegate.specs import from_dict
 from tidegate.specs.base import from_tagged, plain
+
+if TYPE_CHECKING:
+    from torch import nn
 
 __all__ = ["Estimator"]
 
@@ -35,6 +39,9 @@ class Estimator(abc.ABC):
     specs: ClassVar[Mapping[str, type | tuple[type, ...]]]
     #: Those of them that may be ``None`` although that is not what they are by default.
     optional: ClassVar[frozenset[str]] = frozenset()
+    #: How its weights lie in a file: one of `tidegate.estimator.storage.STORAGES`. Weights that were trained on since
+    #: lie there as float32.
+    storage_: str = FLOAT32
 
     @classmethod
     def _names(cls) -> list[str]:
@@ -104,7 +111,8 @@ class Estimator(abc.ABC):
         self._require_fitted("save")
         learned, arrays = self._learned()
         params = {name: plain(value) for name, value in self.get_params(deep=False).items()}
-        write_model(path, kind=self.kind, params=params, learned=learned, arrays=arrays)
+        weights = still_stored(arrays, self.storage_)
+        write_model(path, kind=self.kind, params=params, learned=learned, arrays=arrays, weights=weights)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], *, device: str = "cpu") -> Self:
@@ -141,6 +149,7 @@ class Estimator(abc.ABC):
             }
             estimator = cls(**{**params, "device": device})
             estimator._restore(file.info.learned, file.arrays)
+            estimator._store_as(file.info.stored.weights)
         except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
             raise ModelFileError(f"{name!r} does not describe a usable {cls.kind}: {error}") from error
         return estimator
@@ -153,6 +162,16 @@ class Estimator(abc.ABC):
         default = inspect.signature(cls.__init__).parameters[key].default
         return value is None and (default is None or key in cls.optional)
 
+    def _store_as(self, weights: str) -> None:
+        """Say how the weights, which have been brought into that form, lie in a file."""
+        from tidegate.nn.recurrent import RecurrentLayer
+
+        self.storage_ = weights
+        for network in self._networks():
+            for layer in network.modules():
+                if isinstance(layer, RecurrentLayer):
+                    layer.int8 = weights == "int8"
+
     def _require_fitted(self, action: str) -> None:
         if not self._is_fitted():
             raise NotFittedError(f"this {type(self).__name__} is not fitted; call fit(…) before {action}(…)")
@@ -160,6 +179,10 @@ class Estimator(abc.ABC):
     @abc.abstractmethod
     def _is_fitted(self) -> bool:
         """Say whether `fit` or `load` has come to its end."""
+
+    def _networks(self) -> Iterable[nn.Module]:
+        """Give the fitted networks, or the modules that hold them, of an estimator that has any."""
+        return ()
 
     @abc.abstractmethod
     def _learned(self) -> tuple[dict[str, Any], dict[str, np.ndarray[Any, Any]]]:

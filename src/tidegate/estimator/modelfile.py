@@ -5,6 +5,7 @@
 ``params``     the constructor's arguments, specs as nested tables
 ``learned``    what fitting found besides weights: the season, the column names, the training's history
 ``tidegate``   the version that wrote it
+``stored``     which weights lie there in fewer bits, and how (`tidegate.estimator.storage`); absent if none
 tensors        weights and buffers, by the names of the network's ``state_dict``
 =============  =====================================================================================
 
@@ -24,12 +25,13 @@ import numpy as np
 
 from tidegate._core import tensorfile
 from tidegate._core.version import __version__
-from tidegate.errors import FileFormatError, ModelFileError
+from tidegate.errors import FileFormatError, ModelFileError, SpecError
+from tidegate.estimator.storage import FLOAT32, Stored, as_stored, restored_arrays
 
 __all__ = ["ModelFile", "ModelInfo", "inspect_model", "read_model", "write_model"]
 
 _FORMAT = "tidegate.model"
-_VERSION = 1
+_VERSION = 2  # 2 knows of weights in fewer bits; a file without any is written as 1
 _FIELDS = {"kind": str, "params": dict, "learned": dict, "tidegate": str}
 
 
@@ -45,11 +47,12 @@ class ModelInfo:
     shapes: dict[str, tuple[str, tuple[int, ...]]]  # tensor -> dtype, shape
     digest: str  # SHA-256 over description and tensors
     size: int  # bytes
+    stored: Stored = dataclasses.field(default_factory=Stored)  # how its weights lie in the file
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ModelFile:
-    """A model file's description and its tensors."""
+    """A model file's description and its tensors, weights as float32 however they lie in the file."""
 
     info: ModelInfo
     arrays: dict[str, np.ndarray[Any, Any]]
@@ -62,10 +65,32 @@ def write_model(
     params: Mapping[str, Any],
     learned: Mapping[str, Any],
     arrays: Mapping[str, np.ndarray[Any, Any]],
+    weights: str = FLOAT32,
 ) -> None:
-    """Write a model file, whole or not at all. NaN and infinity in ``learned`` become null. Raises `OutputError`."""
+    """Write a model file, whole or not at all.
+
+    Parameters
+    ----------
+    path
+        Of the file.
+    kind, params, learned, arrays
+        Its content; NaN and infinity in ``learned`` become null.
+    weights
+        One of `tidegate.estimator.storage.STORAGES`.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written.
+    SpecError
+        If ``weights`` is unknown, or a weight does not fit.
+    """
     description = {"kind": kind, "params": dict(params), "learned": _finite(dict(learned)), "tidegate": __version__}
-    tensorfile.write(path, format=_FORMAT, version=_VERSION, description=description, arrays=arrays)
+    written, stored = as_stored(arrays, weights)
+    if stored.weights != FLOAT32:
+        description["stored"] = stored.to_dict()
+    version = 1 if stored.weights == FLOAT32 else 2
+    tensorfile.write(path, format=_FORMAT, version=version, description=description, arrays=written)
 
 
 def inspect_model(path: str | os.PathLike[str]) -> ModelInfo:
@@ -90,7 +115,11 @@ def read_model(path: str | os.PathLike[str]) -> ModelFile:
     for name, array in content.arrays.items():
         if array.dtype.kind == "f" and not np.isfinite(array).all():
             raise ModelFileError(f"{str(path)!r} cannot be used: tensor {name!r} holds NaN or infinite values")
-    return ModelFile(info=info, arrays=content.arrays)
+    try:
+        arrays = restored_arrays(content.arrays, info.stored)
+    except ModelFileError as error:
+        raise ModelFileError(f"{str(path)!r} cannot be used: {error}") from error
+    return ModelFile(info=info, arrays=arrays)
 
 
 def _info(path: str, header: tensorfile.Header) -> ModelInfo:
@@ -103,7 +132,17 @@ def _info(path: str, header: tensorfile.Header) -> ModelInfo:
         shapes=header.shapes,
         digest=header.digest,
         size=header.size,
+        stored=_stored(path, header.description),
     )
+
+
+def _stored(path: str, description: Mapping[str, Any]) -> Stored:
+    if "stored" not in description:
+        return Stored()
+    try:
+        return Stored.from_dict(description["stored"])
+    except (LookupError, SpecError, TypeError) as error:
+        raise ModelFileError(f"{path!r} is no usable model file: it does not say how weights are stored") from error
 
 
 @contextmanager

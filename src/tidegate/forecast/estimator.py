@@ -53,6 +53,8 @@ from tidegate.specs.strategies import STRATEGIES, Strategy, resolve_strategy
 from tidegate.training import Callback, History
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from narwhals.typing import IntoDataFrame
 
 __all__ = ["Forecaster"]
@@ -557,6 +559,9 @@ class Forecaster(Estimator):
 
     def _is_fitted(self) -> bool:
         return hasattr(self, "network_")
+
+    def _networks(self) -> tuple[nn.Module, ...]:
+        return (self.network_,)
 
     def _learned(self) -> tuple[dict[str, Any], dict[str, FloatArray]]:
         learned = {"settled": self.settled_.to_dict(), "history": self.history_.to_dict()}

@@ -26,6 +26,8 @@ from tidegate.text.classifying.recipe import ClassWeight, Recipe
 from tidegate.text.classifying.targets import labels_column, require_known
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from tidegate.data.labels import Label
     from tidegate.training import Callback, History
 
@@ -339,6 +341,9 @@ class TextClassifier(Estimator):
 
     def _is_fitted(self) -> bool:
         return hasattr(self, "fitted_")
+
+    def _networks(self) -> tuple[nn.Module, ...]:
+        return (self.fitted_.networks,)
 
     def _learned(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
         return described(self.fitted_), self.fitted_.arrays()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
@@ -20,6 +20,9 @@ from tidegate.text.tagging.fitting import Fitted, Recipe, fit_tagger
 from tidegate.text.tagging.learned import arrays_of, described, restored
 from tidegate.text.tagging.sentences import Sentences, Tags, read_sentences
 from tidegate.training import Callback, History
+
+if TYPE_CHECKING:
+    from torch import nn
 
 __all__ = ["Tagger"]
 
@@ -278,6 +281,9 @@ class Tagger(Estimator):
 
     def _is_fitted(self) -> bool:
         return hasattr(self, "fitted_")
+
+    def _networks(self) -> tuple[nn.Module, ...]:
+        return (self.fitted_.networks,)
 
     def _learned(self) -> tuple[dict[str, Any], dict[str, np.ndarray[Any, Any]]]:
         return described(self.fitted_), arrays_of(self.fitted_)
