@@ -16,6 +16,7 @@ from tidegate.data.ragged import Ragged
 __all__ = ["MOST_CHARACTERS", "NGrams", "ngram_keys", "text_characters", "token_hashes"]
 
 Keys: TypeAlias = npt.NDArray[np.uint64]
+HalfKeys: TypeAlias = npt.NDArray[np.uint32]
 
 #: Characters of a text whose n-grams are read.
 MOST_CHARACTERS = 5_000
@@ -32,19 +33,20 @@ class NGrams:
     """The n-grams that were in enough training texts, each with a column of its own.
 
     They are known by keys of 64 bits, hashes of the n-gram: of a million of them two are taken for one with a chance
-    of 1 in 40 million.
+    of 1 in 40 million. The upper halves of the keys take half the room, and a hundred thousand of them take one in
+    40,000 unknown n-grams for a known one.
 
     Parameters
     ----------
     keys
-        uint64 ``[column]``, ascending.
+        uint64 ``[column]``, ascending; or uint32, their upper halves.
     words
         Longest n-gram of tokens.
     characters
         Shortest and longest n-gram of characters, or ``None``.
     """
 
-    keys: Keys
+    keys: Keys | HalfKeys
     words: int
     characters: tuple[int, int] | None
 
@@ -80,15 +82,24 @@ class NGrams:
         """Return the number of columns."""
         return len(self.keys)
 
+    def halved(self) -> tuple[NGrams, IntArray]:
+        """Keep the upper halves of the keys: the n-grams by these, and the columns that stay, ``[column]``."""
+        dropped = np.uint64(32)
+        halves, first = np.unique((self.keys.astype(np.uint64) >> dropped).astype(np.uint32), return_index=True)
+        return dataclasses.replace(self, keys=halves), first.astype(np.int64)
+
     def columns(self, tokens: Ragged, texts: Sequence[str]) -> Ragged:
         """Give the columns of the n-grams that each text has, ascending, each once: int64 ``[…]`` in a `Ragged`."""
         found, lengths = [], []
-        for keys, counts in _present(tokens, texts, self.words, self.characters):
+        dropped = np.uint64(64 - 8 * self.keys.itemsize)  # bits
+        for whole, counts in _present(tokens, texts, self.words, self.characters):
+            keys = (whole >> dropped).astype(self.keys.dtype)
+            rows = np.repeat(np.arange(len(counts)), counts)
             places = np.searchsorted(self.keys, keys)
             known = places < len(self.keys)
             known[known] = self.keys[places[known]] == keys[known]
+            known[1:] &= (keys[1:] != keys[:-1]) | (rows[1:] != rows[:-1])  # two may share a half
             found.append(places[known].astype(np.int64))
-            rows = np.repeat(np.arange(len(counts)), counts)
             lengths.append(np.bincount(rows[known], minlength=len(counts)))
         offsets = np.concatenate([[0], np.cumsum(np.concatenate(lengths))]).astype(np.int64)
         return Ragged(flat=np.concatenate(found), offsets=offsets)

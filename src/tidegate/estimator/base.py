@@ -188,6 +188,10 @@ class Estimator(abc.ABC):
     def _learned(self) -> tuple[dict[str, Any], dict[str, np.ndarray[Any, Any]]]:
         """Give what fitting learned: a description of JSON types, and arrays."""
 
+    def _shortened(self) -> tuple[dict[str, Any], dict[str, np.ndarray[Any, Any]]]:
+        """Give what `_learned` gives, with what can be shortened beside the weights where they take few bits."""
+        return self._learned()
+
     @abc.abstractmethod
     def _restore(self, learned: Mapping[str, Any], arrays: Mapping[str, np.ndarray[Any, Any]]) -> None:
         """Take back what `_learned` gave; whatever does not fit raises."""

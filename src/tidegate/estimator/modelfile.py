@@ -15,6 +15,7 @@ No import path and no code stand in it: a name of the registry chooses what is b
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
 import os
 from collections.abc import Iterator, Mapping
@@ -28,7 +29,7 @@ from tidegate._core.version import __version__
 from tidegate.errors import FileFormatError, ModelFileError, SpecError
 from tidegate.estimator.storage import FLOAT32, Stored, as_stored, restored_arrays
 
-__all__ = ["ModelFile", "ModelInfo", "inspect_model", "read_model", "write_model"]
+__all__ = ["ModelFile", "ModelInfo", "as_read", "inspect_model", "read_model", "write_model"]
 
 _FORMAT = "tidegate.model"
 _VERSION = 2  # 2 knows of weights in fewer bits; a file without any is written as 1
@@ -91,6 +92,30 @@ def write_model(
         description["stored"] = stored.to_dict()
     version = 1 if stored.weights == FLOAT32 else 2
     tensorfile.write(path, format=_FORMAT, version=version, description=description, arrays=written)
+
+
+def as_read(
+    *,
+    kind: str,
+    params: Mapping[str, Any],
+    learned: Mapping[str, Any],
+    arrays: Mapping[str, np.ndarray[Any, Any]],
+    weights: str = FLOAT32,
+) -> ModelFile:
+    """Give what would be read from a file that `write_model` would write; it has no digest and no size."""
+    written, stored = as_stored(arrays, weights)
+    info = ModelInfo(
+        kind=kind,
+        params=json.loads(json.dumps(dict(params))),
+        learned=json.loads(json.dumps(_finite(dict(learned)))),
+        tidegate=__version__,
+        format_version=_VERSION,
+        shapes={},
+        digest="",
+        size=0,
+        stored=stored,
+    )
+    return ModelFile(info=info, arrays=restored_arrays(written, stored))
 
 
 def inspect_model(path: str | os.PathLike[str]) -> ModelInfo:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -347,6 +348,11 @@ class TextClassifier(Estimator):
 
     def _learned(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
         return described(self.fitted_), self.fitted_.arrays()
+
+    def _shortened(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
+        wide = self.fitted_.wide
+        fitted = dataclasses.replace(self.fitted_, wide=None if wide is None else wide.shortened())
+        return described(fitted), fitted.arrays()
 
     def _restore(self, learned: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> None:
         self.fitted_ = restored(self._recipe, learned, arrays, resolve_device(self.device))

@@ -77,13 +77,22 @@ class WideModel:
 
     def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
         """Give it as arrays for a model file."""
-        linear = self.linear
+        linear, keys = self.linear, self.ngrams.keys
         return {
-            "wide.keys": self.ngrams.keys.view(np.int64),
+            "wide.keys": keys if keys.dtype == np.uint32 else keys.view(np.int64),
             "wide.ratios": linear.ratios,
             "wide.weights": linear.weights,
             "wide.bias": linear.bias,
         }
+
+    def shortened(self) -> WideModel:
+        """Know n-grams by half of their keys, which is nearly as good; of two with the same half one stays."""
+        if self.ngrams.keys.dtype == np.uint32:
+            return self
+        ngrams, kept = self.ngrams.halved()
+        ratios, weights = self.linear.ratios[kept], self.linear.weights[kept]
+        linear = dataclasses.replace(self.linear, ratios=ratios, weights=weights)
+        return dataclasses.replace(self, ngrams=ngrams, linear=linear)
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, npt.NDArray[Any]], spec: Wide, penalty: float, outputs: int) -> WideModel:
@@ -92,9 +101,10 @@ class WideModel:
         shapes = (ratios.shape, weights.shape, bias.shape)
         if keys.ndim != 1 or shapes != ((len(keys), outputs), (len(keys), outputs), (outputs,)):
             raise DataError(f"expected ratios and weights [{keys.shape}, {outputs}] of the n-grams; got {shapes}")
-        if keys.dtype != np.int64 or any(array.dtype != np.float32 for array in (ratios, weights, bias)):
-            raise DataError("expected n-grams as int64, their ratios and weights as float32")
-        ordered = keys.view(np.uint64)
+        floats = all(array.dtype == np.float32 for array in (ratios, weights, bias))
+        if keys.dtype not in (np.int64, np.uint32) or not floats:
+            raise DataError("expected n-grams as int64 or uint32, their ratios and weights as float32")
+        ordered = keys if keys.dtype == np.uint32 else keys.view(np.uint64)
         if (ordered[1:] <= ordered[:-1]).any():
             raise DataError("expected the keys of n-grams ascending, each once")
         return cls(
