@@ -201,4 +201,4 @@ def test_what_was_accepted_is_finished_after_the_end() -> None:
         model.gate.set()
         assert [(await future).outputs["y"].tolist() for future in futures] == [[1], [1], [2], [3], [4], [5]]
 
-    within(Limits(delay=10), test)  # and nothing waits for others then
+    within(Limits(delay=0.3), test)  # and nothing waits for others then

@@ -1,7 +1,8 @@
 """Dynamic batching: requests that wait for a model go through its network together.
 
 Requests arrive in the event loop and are answered in one thread of the model's own. While that is busy they wait in a
-bounded queue, which bounds memory and waiting: a request that finds it full is refused at once.
+bounded queue, which bounds memory and waiting: a request that finds it full is refused at once. The queue belongs to the
+event loop alone: the thread is handed a batch at a time, so that a request costs no lock and wakes nobody.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import logging
+import queue
 import threading
 import time
 from collections import deque
@@ -23,6 +25,11 @@ from tidegate.serve.served import Answer, Rows, joined
 __all__ = ["Batcher", "Counts"]
 
 _LOG = logging.getLogger("tidegate.serve")
+# While the event loop takes in one request after another, a batch goes on filling beyond the delay for this long, in
+# seconds: the thread would have to wrestle the interpreter from the loop for every small batch, which costs both more
+# than it gives. Requests have ceased to come when that many turns of the loop have brought none.
+_FILLING = 0.01
+_QUIET = 4
 
 
 @dataclasses.dataclass(eq=False, slots=True)
@@ -30,9 +37,15 @@ class _Job:
     """A request on its way: rows of a batch, or, without a key, a call of its own."""
 
     future: asyncio.Future[Any]
+    came: float
     deadline: float
     rows: Rows | None
     call: Callable[[], Any] | None = None
+
+    @property
+    def size(self) -> int:
+        """Rows."""
+        return 1 if self.rows is None else self.rows.count
 
 
 @dataclasses.dataclass
@@ -92,9 +105,13 @@ class Batcher:
         self._observe = observe
         self._loop = asyncio.get_running_loop()
         self._waiting: deque[_Job] = deque()
+        self._rows = 0  # of those that wait
         self._running: Sequence[_Job] = ()
-        self._something = threading.Condition()
+        self._timer: asyncio.Handle | None = None
+        self._seen = 0  # requests accepted when it was last looked whether more come
+        self._quiet = 0  # turns of the loop since then
         self._closed = False
+        self._batches: queue.SimpleQueue[list[_Job] | None] = queue.SimpleQueue()  # for the thread; one at most
         self._thread = threading.Thread(target=self._work, name=f"tidegate {name}", daemon=True)
         self._thread.start()
 
@@ -124,25 +141,22 @@ class Batcher:
         RequestError
             If the queue is full.
         """
-        return self._accept(_Job(self._loop.create_future(), deadline, rows))
+        return self._accept(_Job(self._loop.create_future(), time.monotonic(), deadline, rows))
 
     def call(self, function: Callable[[], Any], deadline: float) -> asyncio.Future[Any]:
         """Accept a request that is answered by a call of its own, in the same thread. Raises as `submit`."""
-        return self._accept(_Job(self._loop.create_future(), deadline, None, function))
+        return self._accept(_Job(self._loop.create_future(), time.monotonic(), deadline, None, function))
 
     def expire(self, now: float) -> None:
         """Give up the requests whose deadline has passed."""
-        with self._something:
-            jobs = [*self._waiting, *self._running]
-        late = [job for job in jobs if job.deadline <= now and not job.future.done()]
-        for job in late:
-            job.future.set_exception(RequestError(Status.LATE, "there was no answer within the time given"))
+        for job in (*self._waiting, *self._running):
+            if job.deadline <= now and not job.future.done():
+                job.future.set_exception(_late())
 
     def close(self) -> None:
         """End the thread after what it has accepted."""
-        with self._something:
-            self._closed = True
-            self._something.notify()
+        self._closed = True
+        self._go_on()
 
     def _accept(self, job: _Job) -> asyncio.Future[Any]:
         if len(self._waiting) >= self._limits.queue:
@@ -152,37 +166,47 @@ class Batcher:
                 f"{self._limits.queue} requests wait for model {self._name!r} already, the most it takes; try later",
             )
         self.counts.accepted += 1
-        with self._something:
-            self._waiting.append(job)
-            self._something.notify()
+        self._waiting.append(job)
+        self._rows += job.size
+        if not self._running:
+            self._go_on()
         return job.future
 
-    def _work(self) -> None:
-        import torch
-
-        torch.set_num_threads(self._threads)  # of this thread
-        while True:
-            jobs = self._next()
-            if jobs is None:
+    def _go_on(self) -> None:
+        """Hand the thread what goes together, if it is idle, and nothing speaks for waiting a little longer."""
+        if self._running:
+            return
+        while self._waiting:
+            if self._worth_waiting():
                 return
-            began = time.monotonic()
-            if jobs:
-                results = self._answers(jobs)
-                self._hand_over(jobs, results, time.monotonic() - began)
+            if jobs := self._taken():
+                self._running = jobs
+                self._batches.put(jobs)
+                return
+        if self._closed:
+            self._batches.put(None)
 
-    def _next(self) -> list[_Job] | None:
-        """Take what goes together, and wait for it first; ``None`` at the end."""
-        with self._something:
-            while not self._waiting:
-                if self._closed:
-                    return None
-                self._something.wait()
-            if self._limits.delay and not self._closed:
-                until = time.monotonic() + self._limits.delay
-                while len(self._waiting) < self._limits.batch and (rest := until - time.monotonic()) > 0:
-                    self._something.wait(rest)
-            self._running = jobs = self._taken()
-        return jobs
+    def _worth_waiting(self) -> bool:
+        """Say whether more may go with what waits, and come back in time."""
+        if self._closed or self._rows >= self._limits.batch:
+            return False
+        if self._timer is not None:
+            return True
+        over = time.monotonic() - self._waiting[0].came - self._limits.delay
+        if over < 0:
+            self._timer = self._loop.call_later(-over, self._in_time)
+            return True
+        if self._seen != self.counts.accepted:
+            self._seen, self._quiet = self.counts.accepted, 0
+        if over >= _FILLING or self._quiet >= _QUIET:
+            return False
+        self._quiet += 1
+        self._timer = self._loop.call_soon(self._in_time)
+        return True
+
+    def _in_time(self) -> None:
+        self._timer = None
+        self._go_on()
 
     def _taken(self) -> list[_Job]:
         """Take the first request, and those that may go with it in their order, up to a batch."""
@@ -193,24 +217,40 @@ class Batcher:
         while self._waiting:
             job = self._waiting[0]
             if job.future.done() or job.deadline <= now:
-                self._waiting.popleft()
-                self._loop.call_soon_threadsafe(self._drop, job)
+                self._pop()
+                self._drop(job)
                 continue
             if not taken:
-                self._waiting.popleft()
-                taken.append(job)
+                taken.append(self._pop())
                 if job.rows is None or job.rows.key is None:
                     break
                 key, rows = job.rows.key, job.rows.count
             elif job.rows is None or job.rows.key != key:
-                passed.append(self._waiting.popleft())
+                passed.append(self._pop())
             elif rows + job.rows.count > self._limits.batch:
                 break
             else:
-                taken.append(self._waiting.popleft())
+                taken.append(self._pop())
                 rows += job.rows.count
         self._waiting.extendleft(reversed(passed))
+        self._rows += sum(job.size for job in passed)
         return taken
+
+    def _pop(self) -> _Job:
+        job = self._waiting.popleft()
+        self._rows -= job.size
+        return job
+
+    def _work(self) -> None:
+        """Answer batches, in the thread, until the end."""
+        import torch
+
+        torch.set_num_threads(self._threads)  # of this thread
+        while (jobs := self._batches.get()) is not None:
+            began = time.monotonic()
+            results = self._answers(jobs)
+            self._hand_over(jobs, results, time.monotonic() - began)
+            del jobs, results  # while the thread waits for more, memory is the requests' own
 
     def _answers(self, jobs: Sequence[_Job]) -> list[Any]:
         """Answer requests; if that fails for all together, each by itself, so that one cannot spoil the others."""
@@ -244,17 +284,18 @@ class Batcher:
         return RequestError(Status.FAILED, f"model {self._name!r} failed on this request; the server's log says why")
 
     def _hand_over(self, jobs: Sequence[_Job], results: Sequence[Any], seconds: float) -> None:
-        self._running = ()
         try:
             self._loop.call_soon_threadsafe(self._deliver, jobs, results, seconds)
         except RuntimeError:  # the loop is closed: nobody waits any more
             _LOG.warning("%d answers of model %r came after the end", len(jobs), self._name)
 
     def _deliver(self, jobs: Sequence[_Job], results: Sequence[Any], seconds: float) -> None:
+        self._running = ()
+        self._go_on()  # first: the thread is at work while its answers are sent
         counts = self.counts
         rows = 0
         for job, result in zip(jobs, results, strict=True):
-            rows += 1 if job.rows is None else job.rows.count
+            rows += job.size
             if job.future.done():
                 self._drop(job)
             elif isinstance(result, RequestError):
@@ -271,4 +312,8 @@ class Batcher:
     def _drop(self, job: _Job) -> None:
         self.counts.dropped += 1
         if not job.future.done():
-            job.future.set_exception(RequestError(Status.LATE, "there was no answer within the time given"))
+            job.future.set_exception(_late())
+
+
+def _late() -> RequestError:
+    return RequestError(Status.LATE, "there was no answer within the time given")
