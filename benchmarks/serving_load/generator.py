@@ -1,32 +1,39 @@
-"""A load generator in a process of its own: gRPC calls from an event loop, as many as are asked for.
+"""A load generator in a process of its own: gRPC calls over HTTP/2 of its own, as many as are asked for.
 
     python benchmarks/serving_load/generator.py '{"address": "127.0.0.1:8001", "mode": "closed", …}'
 
 prints one JSON object. ``closed`` keeps a number of calls in flight, until its time is over or SIGTERM comes; ``open``
-begins calls at a rate, whether answers come or not, and counts latency from the moment when a call was due.
+begins calls at a rate, whether answers come or not, and counts latency from the moment when a call was due. It takes a
+few microseconds a call, so that the server is measured and not the client.
 """
 
 from __future__ import annotations
 
-import asyncio
-import itertools
+import collections
+import dataclasses
 import json
+import select
 import signal
 import sys
 import time
-from collections import Counter
+from pathlib import Path
 from typing import Any
 
-import grpc
 import numpy as np
 
-from tidegate.serve.protocol import SERVICE, message
+sys.path.insert(0, str(Path(__file__).parents[1]))  # as a program of its own it is in no package
 
-METHOD = f"/{SERVICE}/ModelInfer"
+from serving_load.http2 import Connection, End, Frames  # noqa: E402
+
+METHOD = "/inference.GRPCInferenceService/ModelInfer"
+_MOST_ENDS = 5  # messages of refusals that are reported
+_PATIENCE = 2.0  # seconds beyond the timeout of the last call
 
 
 def request(model: str, values: np.ndarray) -> bytes:
     """Write a request for a forecast, once: what is measured is the server."""
+    from tidegate.serve.protocol import message
+
     made = message("ModelInferRequest")(model_name=model)
     made.inputs.add(name="values", datatype="FP64", shape=values.shape)
     made.raw_input_contents.append(values.tobytes())
@@ -34,97 +41,213 @@ def request(model: str, values: np.ndarray) -> bytes:
     return bytes(made.SerializeToString())
 
 
+@dataclasses.dataclass(kw_only=True)
+class Shape:
+    """What load is asked for.
+
+    Parameters
+    ----------
+    duration
+        Seconds.
+    in_flight
+        Calls at once, at most.
+    rate
+        Calls that begin each second, or ``None``: as many as are answered.
+    pause
+        Seconds from a refusal to the next call in its place.
+    timeout
+        Seconds that the server is given for each.
+    """
+
+    duration: float
+    in_flight: int = 1 << 30
+    rate: float | None = None
+    pause: float = 0.005
+    timeout: float = 10.0
+
+
 class Load:
-    """Calls, and what became of them."""
+    """Calls over some connections in turn, and what became of them.
 
-    def __init__(self, call: Any, body: bytes, timeout: float) -> None:
-        self.call = call
-        self.body = body
-        self.timeout = timeout
-        self.seconds: list[float] = []
-        self.ends: Counter[str] = Counter()
-        self.details: Counter[str] = Counter()
-        self.refused_seconds: list[float] = []
+    Parameters
+    ----------
+    address
+        ``host:port``.
+    body
+        Of each call.
+    channels
+        Connections. One that is closed is opened anew.
+    timeout
+        Seconds that the server is given for each call.
+    """
+
+    def __init__(self, address: str, body: bytes, *, channels: int = 1, timeout: float = 10.0) -> None:
+        self._host, port = address.rsplit(":", 1)
+        self._port = int(port)
+        self._frames = Frames(address, METHOD, body, timeout)
+        self._channels = channels
+        self._open: list[Connection] = []  # that take calls
+        self._leaving: list[Connection] = []  # that only end what is in flight on them
+        self._turn = 0
+        self._began: dict[tuple[Connection, int], float] = {}
+        self._ends: list[End] = []
         self.stopped = False
+        self.clear()
 
-    async def one(self, due: float | None = None) -> bool:
-        """Make a call; say whether it was answered."""
-        began = time.perf_counter() if due is None else due
-        try:
-            await self.call(self.body, timeout=self.timeout)
-        except grpc.aio.AioRpcError as error:
-            self.ends[error.code().name] += 1
-            self.details[f"{error.code().name}: {(error.details() or '')[:100]}"] += 1
-            if error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED:
-                self.refused_seconds.append(time.perf_counter() - began)
-            return False
-        self.seconds.append(time.perf_counter() - began)
-        self.ends["OK"] += 1
-        return True
+    def clear(self) -> None:
+        """Forget what has been counted."""
+        self.seconds: list[float] = []
+        self.refused_seconds: list[float] = []
+        self.ends: collections.Counter[str] = collections.Counter()
+        self.details: collections.Counter[str] = collections.Counter()
+        self.connections = 0
+        self.first: bytes = b""  # the first answer
 
-    async def closed(self, in_flight: int, duration: float, pause: float) -> None:
-        """Keep calls in flight; after a refusal wait ``pause`` seconds."""
-        end = time.perf_counter() + duration
-
-        async def worker() -> None:
-            while time.perf_counter() < end and not self.stopped:
-                if not await self.one():
-                    await asyncio.sleep(pause)
-
-        await asyncio.gather(*(worker() for _ in range(in_flight)))
-
-    async def open(self, rate: float, duration: float) -> None:
-        """Begin calls at a rate."""
+    def run(self, shape: Shape) -> float:
+        """Make load; give the seconds that it took."""
         began = time.perf_counter()
-        tasks: set[asyncio.Task[bool]] = set()
-        for number in range(int(rate * duration)):
-            due = began + number / rate
-            ahead = due - time.perf_counter()
-            if ahead > 0.0005:
-                await asyncio.sleep(ahead)
-            task = asyncio.create_task(self.one(due))
-            tasks.add(task)
-            task.add_done_callback(tasks.discard)
-        if tasks:
-            await asyncio.wait(tasks)
+        end = began + shape.duration
+        due = 0  # calls begun at a rate
+        most = 0 if shape.rate is None else round(shape.rate * shape.duration)
+        resting: collections.deque[float] = collections.deque()  # when those that were refused begin again
+        while True:
+            now = time.perf_counter()
+            stopped = self.stopped or now >= end
+            wake = end
+            if shape.rate is not None:
+                while due < most and began + due / shape.rate <= now and not self.stopped:
+                    self._begin(began + due / shape.rate)
+                    due += 1
+                stopped = self.stopped or due == most
+                wake = began + due / shape.rate
+            elif not stopped:
+                while resting and resting[0] <= now:
+                    resting.popleft()
+                for _ in range(shape.in_flight - len(self._began) - len(resting)):
+                    self._begin(now)
+                wake = min(wake, resting[0]) if resting else wake
+            if stopped and (not self._began or now > end + shape.timeout + _PATIENCE):
+                break
+            refused = self._exchange(0.1 if stopped else max(0.0, min(0.1, wake - now)))
+            resting.extend([time.perf_counter() + shape.pause] * refused)
+        self.ends["NO END"] += len(self._began)
+        self._began.clear()
+        return time.perf_counter() - began
+
+    def close(self) -> None:
+        """Close all connections."""
+        for connection in (*self._open, *self._leaving):
+            connection.close()
+
+    def _begin(self, began: float) -> None:
+        while len(self._open) < self._channels:
+            self._open.append(self._connect())
+        self._turn += 1
+        connection = self._open[self._turn % self._channels]
+        self._began[connection, connection.call()] = began
+
+    def _connect(self) -> Connection:
+        """Connect, as soon as somebody listens."""
+        self.connections += 1
+        for _ in range(1000):
+            try:
+                return Connection(self._host, self._port, self._frames)
+            except ConnectionError:
+                time.sleep(0.005)
+        raise ConnectionError(f"nobody listens on {self._host}:{self._port}")
+
+    def _exchange(self, seconds: float) -> int:
+        """Write, wait, read; give how many calls were refused."""
+        connections = [*self._open, *self._leaving]
+        refused = 0
+        for connection in connections:
+            try:
+                connection.flush()
+            except OSError as error:
+                refused += self._lost(connection, error)
+        writers = [connection for connection in connections if connection.wants_to_write]
+        by_socket = {connection.sock: connection for connection in connections if connection.sock.fileno() >= 0}
+        wanted = [connection.sock for connection in writers if connection.sock in by_socket]
+        for sock in select.select(list(by_socket), wanted, [], seconds)[0]:
+            refused += self._read(by_socket[sock])
+        return refused
+
+    def _read(self, connection: Connection) -> int:
+        refused = 0
+        try:
+            for end in connection.receive():
+                refused += self._count(connection, end)
+        except OSError as error:
+            refused += self._lost(connection, error)
+        if connection.leaving and connection in self._open:
+            self._open.remove(connection)
+            self._leaving.append(connection)
+        if connection in self._leaving and not connection.in_flight:
+            self._leaving.remove(connection)
+            connection.close()
+        return refused
+
+    def _lost(self, connection: Connection, error: OSError) -> int:
+        """Forget a broken connection: its calls end as those of a stock client do."""
+        message = f"connection lost: {error}"
+        ends = [End(stream, "UNAVAILABLE", message) for stream in connection.in_flight]
+        connection.in_flight.clear()
+        connection.close()
+        for connections in (self._open, self._leaving):
+            if connection in connections:
+                connections.remove(connection)
+        return sum(self._count(connection, end) for end in ends)
+
+    def _count(self, connection: Connection, end: End) -> int:
+        began = self._began.pop((connection, end.stream))
+        self.ends[end.code] += 1
+        if end.code == "OK":
+            self.seconds.append(time.perf_counter() - began)
+            self.first = self.first or end.content
+            return 0
+        self.details[f"{end.code}: {end.message[:100]}"] += 1
+        if end.code == "RETRY":
+            connection.leaving = True
+            if connection in self._open:
+                self._open.remove(connection)
+                self._leaving.append(connection)
+            self._begin(began)
+            return 0
+        if end.code == "RESOURCE_EXHAUSTED":
+            self.refused_seconds.append(time.perf_counter() - began)
+        return 1
 
 
-async def main(asked: dict[str, Any]) -> dict[str, Any]:
-    """Run what is asked for."""
-    body = request(asked["model"], np.random.default_rng(0).normal(100, 10, (1, asked["context"], 1)))
-    options = [("grpc.enable_retries", 0), ("grpc.use_local_subchannel_pool", 1)]
-    channels = [grpc.aio.insecure_channel(asked["address"], options=options) for _ in range(asked.get("channels", 2))]
-    calls = [channel.unary_unary(METHOD) for channel in channels]
-    turn = itertools.cycle(calls)
-
-    def call(body: bytes, timeout: float) -> Any:
-        return next(turn)(body, timeout=timeout, wait_for_ready=asked.get("wait_for_ready", False))
-
-    load = Load(call, body, asked.get("timeout", 10.0))
-    await load.closed(8, asked.get("warm", 0.5), 0.01)
-    for warm in (load.seconds, load.ends, load.details, load.refused_seconds):
-        warm.clear()
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, lambda: setattr(load, "stopped", True))
-    began = time.perf_counter()
-    cpu = time.process_time()
-    if asked["mode"] == "open":
-        await load.open(asked["rate"], asked["duration"])
-    else:
-        await load.closed(asked["in_flight"], asked["duration"], asked.get("pause", 0.005))
-    wall = time.perf_counter() - began
-    cpu = time.process_time() - cpu
-    await asyncio.gather(*(channel.close() for channel in channels))
+def summary(load: Load, wall: float, cpu: float) -> dict[str, Any]:
+    """Give what is reported of a load."""
     quantiles = np.quantile(load.seconds, [0.5, 0.9, 0.99, 0.999]) if load.seconds else np.full(4, np.nan)
     return {
         "requests_per_second": load.ends["OK"] / wall,
-        "ends": dict(load.ends),
-        "details": dict(load.details.most_common(5)),
+        "ends": {code: count for code, count in load.ends.items() if count},
+        "details": dict(load.details.most_common(_MOST_ENDS)),
         "milliseconds": dict(zip(("p50", "p90", "p99", "p99.9"), (1000 * quantiles).round(2).tolist(), strict=True)),
         "refused_ms_p99": round(1000 * float(np.quantile(load.refused_seconds or [np.nan], 0.99)), 2),
         "wall": wall,
         "client_cpu": cpu,
+        "connections": load.connections,
     }
 
 
+def main(asked: dict[str, Any]) -> dict[str, Any]:
+    """Run what is asked for."""
+    body = request(asked["model"], np.random.default_rng(0).normal(100, 10, (1, asked["context"], 1)))
+    timeout = asked.get("timeout", 10.0)
+    load = Load(asked["address"], body, channels=asked.get("channels", 2), timeout=timeout)
+    load.run(Shape(duration=asked.get("warm", 0.5), in_flight=8, timeout=timeout))
+    load.clear()
+    signal.signal(signal.SIGTERM, lambda *_: setattr(load, "stopped", True))
+    named = {name: asked[name] for name in ("duration", "in_flight", "rate", "pause") if name in asked}
+    cpu = time.process_time()
+    wall = load.run(Shape(timeout=timeout, **named))
+    cpu = time.process_time() - cpu
+    load.close()
+    return summary(load, wall, cpu)
+
+
 if __name__ == "__main__":
-    print(json.dumps(asyncio.run(main(json.loads(sys.argv[1])))))
+    print(json.dumps(main(json.loads(sys.argv[1]))))
