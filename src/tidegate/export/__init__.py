@@ -1,6 +1,7 @@
 """Models as graphs for other runtimes."""
 
 from tidegate.export.exported import Exported, export_onnx
+from tidegate.export.kinds import inputs_of
 from tidegate.export.modules import to_onnx
 
-__all__ = ["Exported", "export_onnx", "to_onnx"]
+__all__ = ["Exported", "export_onnx", "inputs_of", "to_onnx"]

@@ -18,6 +18,7 @@ from tidegate.estimator import Estimator
 from tidegate.export.convert import IR_VERSION, OPSET, converted, node_counts, require_onnx
 from tidegate.export.exportable import Exportable
 from tidegate.export.kinds import exportable
+from tidegate.export.operators.functions import WrittenOut
 from tidegate.export.ports import described
 from tidegate.export.program import output_axes, traced
 from tidegate.export.verify import Session, Trial, verified
@@ -112,7 +113,7 @@ def exported(model: Exportable) -> Exported:
     generator = np.random.default_rng(0)
     example = model.sample(generator, 3, model.times[-1])
     tensors = [torch.from_numpy(np.asarray(example[port.name])) for port in model.inputs]
-    program = traced(model.module, tensors, model.inputs, positional=model.positional)
+    program = traced(model.module, tensors, model.inputs, positional=model.positional, functions=WrittenOut())
     found = output_axes(program, model.inputs)
     doors = [dataclasses.replace(port, axes=axes) for port, axes in zip(model.outputs, found, strict=True)]
     proto = converted(program, model.inputs, doors)

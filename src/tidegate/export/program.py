@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -38,7 +38,14 @@ def for_inference(module: nn.Module) -> nn.Module:
     return duplicate.cpu().eval().requires_grad_(False)
 
 
-def traced(module: nn.Module, examples: Sequence[Tensor], ports: Sequence[Port], *, positional: int) -> ExportedProgram:
+def traced(
+    module: nn.Module,
+    examples: Sequence[Tensor],
+    ports: Sequence[Port],
+    *,
+    positional: int,
+    functions: AbstractContextManager[Any] | None = None,
+) -> ExportedProgram:
     """Trace a module.
 
     Parameters
@@ -49,6 +56,8 @@ def traced(module: nn.Module, examples: Sequence[Tensor], ports: Sequence[Port],
         An example of each input, and its axes; those with names stay open.
     positional
         How many of the inputs are handed over by place; the others are arguments by the names of their ports.
+    functions
+        Puts other functions in the place of torch's while the module runs.
 
     Raises
     ------
@@ -62,7 +71,7 @@ def traced(module: nn.Module, examples: Sequence[Tensor], ports: Sequence[Port],
     wrapped = _Positional(module, [port.name for port in ports], positional).eval()
     shapes = (tuple(open_axes(ports)),)
     try:
-        with quiet(), torch.no_grad():
+        with quiet(), torch.no_grad(), functions or nullcontext():
             return torch.export.export(wrapped, tuple(examples), dynamic_shapes=shapes, strict=False)
     except (RuntimeError, ValueError, TypeError, AssertionError) as error:
         if isinstance(error, TidegateError):

@@ -1,7 +1,8 @@
 """Functions of torch that ONNX lacks, written with those that it has.
 
-They are put in place of torch's operators before a program is translated. In float64 they keep what torch's own keep,
-to about twelve digits, so that no head of a forecaster loses any in a graph.
+They are put in place of torch's own while a module is traced, and of torch's operators before a program is translated,
+where a function of torch called them. In float64 they keep what torch's own keep, to about twelve digits, so that no
+head of a forecaster loses any in a graph.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
-__all__ = ["FUNCTIONS", "atan", "bucketize", "copysign", "cumprod", "lgamma", "ndtri", "tan"]
+__all__ = ["FUNCTIONS", "WrittenOut", "atan", "bucketize", "copysign", "cumprod", "lgamma", "ndtri", "tan"]
 
 # Wichura (1988), algorithm AS 241, PPND16: numerators and denominators of the three pieces, constant term first.
 _MIDDLE = (
@@ -185,3 +187,22 @@ FUNCTIONS: dict[Any, Callable[..., Tensor]] = {
     _ATEN.copysign.Tensor: copysign,
     _ATEN.cumprod.default: cumprod,
 }
+
+_CALLS: dict[Any, Callable[..., Tensor]] = {  # as they are called in Python
+    torch.special.ndtri: ndtri,
+    **{
+        getattr(owner, function.__name__): function
+        for owner in (torch, Tensor)
+        for function in (atan, tan, lgamma, bucketize, copysign, cumprod)
+        if hasattr(owner, function.__name__)
+    },
+}
+
+
+class WrittenOut(TorchFunctionMode):
+    """Puts these functions in the place of torch's: cheaper than to trace twice."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Call a function of torch, or ours."""
+        del types
+        return _CALLS.get(func, func)(*args, **(kwargs or {}))
