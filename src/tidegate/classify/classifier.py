@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -12,9 +13,10 @@ import torch
 from tidegate._core.devices import resolve_device
 from tidegate._core.seeds import derive_seed
 from tidegate.classify.defaults import NETWORK, TRAINING
-from tidegate.classify.examples import columns_of, said_of, weights_of
+from tidegate.classify.examples import columns_of, require_width, said_of, weights_of
 from tidegate.classify.fitted import FittedSeries, fit_series
 from tidegate.classify.recipe import Recipe
+from tidegate.classify.teaching import Lesson
 from tidegate.data.labels import Label, Labels, balanced_weights
 from tidegate.data.ragged import Ragged, RaggedExamples
 from tidegate.data.sequences import SeriesLike, series_of
@@ -22,12 +24,14 @@ from tidegate.data.strata import stratified_holdout
 from tidegate.errors import ModelFileError
 from tidegate.estimator import Estimator, register
 from tidegate.estimator.tags import classifier_tags
+from tidegate.estimator.teaching import Teacher
 from tidegate.metrics.class_scores import classification_scores
 from tidegate.metrics.classification import accuracy
 from tidegate.nn.temperature import fit_temperature
 from tidegate.specs import Columns, Training, checks
 from tidegate.specs.augmentation import Augmentation
 from tidegate.specs.parts import PARTS, Network
+from tidegate.training.distillation import soft_cross_entropy
 
 if TYPE_CHECKING:
     from torch import nn
@@ -146,6 +150,7 @@ class SequenceClassifier(Estimator):
         y: npt.ArrayLike | None = None,
         *,
         sample_weight: npt.ArrayLike | None = None,
+        teacher: Teacher | None = None,
         callbacks: Sequence[Callback] = (),
     ) -> Self:
         """Train on series and their classes.
@@ -160,13 +165,18 @@ class SequenceClassifier(Estimator):
             The classes ``[series]``: texts, whole numbers or booleans; ``None`` where ``X`` has them.
         sample_weight
             How much each counts in the loss, ``[series]``.
+        teacher
+            A fitted classifier of the same classes, whose probabilities, its members' mean, are learned from as well.
         callbacks
             For the training of each member.
 
         Raises
         ------
         ShapeError, DataError
-            If series or classes cannot be used, as `tidegate.data.series_of` says; if there is only one class.
+            If series or classes cannot be used, as `tidegate.data.series_of` says; if there is only one class, or the
+            teacher has others.
+        SpecError
+            If the teacher is of another kind.
         TrainingError
             If the loss becomes NaN or infinite.
         """
@@ -190,6 +200,7 @@ class SequenceClassifier(Estimator):
             columns=columns_of(X),
             device=device,
             metrics=("accuracy",),
+            lesson=None if teacher is None else self._lesson(teacher, sequences, labels),
             callbacks=callbacks,
         )
         temperature = 1.0
@@ -275,6 +286,21 @@ class SequenceClassifier(Estimator):
         sequences, given = said_of(X, y, channels=self.fitted_.design.channels)
         return sequences, self.labels_.encode(given)
 
+    def _lesson(self, teacher: Teacher, sequences: Ragged, labels: Labels) -> Lesson:
+        model = teacher.of(self)
+        teacher.require_classes(model.labels_.names, labels.names)
+        require_width(sequences, model.fitted_.design.channels)
+
+        def combined(outputs: torch.Tensor) -> torch.Tensor:
+            return _mean_logits(outputs) / model.temperature_
+
+        return Lesson(
+            networks=model.fitted_.networks,
+            combined=combined,
+            loss=soft_cross_entropy(teacher.softness),
+            share=teacher.share,
+        )
+
     def _probabilities(self, sequences: Ragged) -> npt.NDArray[np.float64]:
         logits = torch.from_numpy(_logits(self.fitted_.outputs(sequences)))
         found: npt.NDArray[np.float64] = torch.softmax(logits / self.temperature_, dim=1).numpy()
@@ -308,6 +334,10 @@ class SequenceClassifier(Estimator):
 
 def _logits(outputs: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
     """Give the logarithm of the mean probability over members, ``[series, class]``."""
-    logs = torch.log_softmax(torch.from_numpy(outputs).double(), dim=2)
-    found: npt.NDArray[np.float64] = (logs.logsumexp(dim=0) - np.log(len(outputs))).numpy()
+    found: npt.NDArray[np.float64] = _mean_logits(torch.from_numpy(outputs).double()).numpy()
     return found
+
+
+def _mean_logits(outputs: torch.Tensor) -> torch.Tensor:
+    """Give the logarithm of the mean probability over members of logits ``[member, series, class]``."""
+    return torch.log_softmax(outputs, dim=2).logsumexp(dim=0) - math.log(len(outputs))

@@ -12,7 +12,7 @@ from tidegate.data.sequences import LabelledSeries, SeriesLike, series_of
 from tidegate.errors import DataError, ShapeError
 from tidegate.specs import Columns
 
-__all__ = ["columns_of", "numbers_of", "require_channels", "said_of", "weights_of"]
+__all__ = ["columns_of", "numbers_of", "require_channels", "require_width", "said_of", "weights_of"]
 
 _LARGEST = 1e15  # as of the values of series
 
@@ -79,6 +79,15 @@ def require_channels(sequences: Ragged) -> None:
     missing = np.isnan(sequences.flat).all(axis=0)
     if missing.any():
         raise DataError(f"channel {missing.argmax()} has no value in any series, all are missing; leave it out")
+
+
+def require_width(sequences: Ragged, channels: int) -> None:
+    """Refuse series that a teacher cannot read. Raises `ShapeError`."""
+    given = sequences.flat.shape[1]
+    if given != channels:
+        raise ShapeError(
+            f"the teacher reads series of {channels} channel(s), the student's have {given}; give the same"
+        )
 
 
 def _column(y: Any) -> npt.NDArray[Any]:

@@ -15,6 +15,7 @@ from tidegate._core.seeds import derive_seed
 from tidegate.classify.examples import require_channels
 from tidegate.classify.network import Design, SeriesNetwork, SeriesObjective
 from tidegate.classify.recipe import Recipe
+from tidegate.classify.teaching import Lesson
 from tidegate.data.batches import IntArray
 from tidegate.data.ragged import Ragged, RaggedExamples
 from tidegate.data.strata import stratified_holdout
@@ -101,6 +102,7 @@ def fit_series(
     columns: Columns | None,
     device: torch.device,
     metrics: Sequence[str] = (),
+    lesson: Lesson | None = None,
     callbacks: Sequence[Callback] = (),
 ) -> FittedSeries:
     """Train the networks of a recipe.
@@ -119,6 +121,8 @@ def fit_series(
         The class of each example; each gives its share to the validation.
     columns
         Of the table that the series come from.
+    lesson
+        What a teacher says of them.
     device, callbacks
         Of the training.
 
@@ -145,10 +149,11 @@ def fit_series(
         network.scaling.fit(steps)
         return network
 
+    objective = SeriesObjective(loss)
     networks, history = train_members(
         make,
-        examples,
-        SeriesObjective(loss),
+        examples if lesson is None else lesson.answered(examples, recipe.augmentation),
+        objective if lesson is None else lesson.objective(objective, recipe.augmentation),
         validation=held,
         training=_with_steps(recipe.training, len(examples)),
         members=recipe.members,

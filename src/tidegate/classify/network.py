@@ -70,9 +70,19 @@ class SeriesNetwork(nn.Module):
 
     def prepared(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Give what the parts read: scaled values, 0 where missing, and whether they are there, if that varies."""
+        return self._filled(self._changed(x, lengths))
+
+    def taught(self, x: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Give the outputs, and the series as random changes have left them, in the units of ``x``, for a teacher."""
+        changed = self._changed(x, lengths)
+        loc, scale = self.scaling.units(x, lengths=lengths)
+        return self.body(self._filled(changed), lengths=lengths), changed * scale + loc
+
+    def _changed(self, x: Tensor, lengths: Tensor | None) -> Tensor:
         x = self.scaling(x, lengths=lengths).to(self.body.output.weight.dtype)
-        if self.augmentation is not None:
-            x = self.augmentation(x, lengths=lengths)
+        return x if self.augmentation is None else self.augmentation(x, lengths=lengths)
+
+    def _filled(self, x: Tensor) -> Tensor:
         missing = x.isnan()
         filled = x.masked_fill(missing, 0)
         return torch.cat([filled, (~missing).to(filled.dtype)], dim=2) if self.design.missing else filled
@@ -92,8 +102,12 @@ class SeriesObjective:
 
     def __call__(self, module: nn.Module, batch: Batch[Tensor]) -> Outcome:
         """Run the network, whose values stay in float64 until they are scaled, and compare."""
+        return self.compared(module(batch.values, lengths=batch.lengths), batch)
+
+    def compared(self, output: Tensor, batch: Batch[Tensor]) -> Outcome:
+        """Compare outputs ``[batch, output]`` with what is true of the series."""
         assert batch.target is not None
-        output = module(batch.values, lengths=batch.lengths).float()
+        output = output.float()
         target = batch.target.to(output.dtype) if batch.target.is_floating_point() else batch.target
         target = align(output, target, self.loss)
         weight = None if batch.weight is None else batch.weight.to(output.dtype)

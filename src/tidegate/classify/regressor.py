@@ -8,21 +8,25 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
+from torch import Tensor
 
 from tidegate._core.devices import resolve_device
 from tidegate.classify.defaults import NETWORK, TRAINING
-from tidegate.classify.examples import columns_of, numbers_of, said_of, weights_of
+from tidegate.classify.examples import columns_of, numbers_of, require_width, said_of, weights_of
 from tidegate.classify.fitted import FittedSeries, fit_series
 from tidegate.classify.recipe import Recipe
+from tidegate.classify.teaching import Lesson
 from tidegate.data.ragged import Ragged, RaggedExamples
 from tidegate.data.sequences import SeriesLike, series_of
 from tidegate.errors import DataError, ModelFileError
 from tidegate.estimator import Estimator, register
 from tidegate.estimator.tags import regressor_tags
+from tidegate.estimator.teaching import Teacher
 from tidegate.metrics.regression import mae, r2, rmse
 from tidegate.specs import Columns, Training, checks
 from tidegate.specs.augmentation import Augmentation
 from tidegate.specs.parts import PARTS, Network
+from tidegate.training.losses import resolve_loss
 
 if TYPE_CHECKING:
     from torch import nn
@@ -112,6 +116,7 @@ class SequenceRegressor(Estimator):
         y: npt.ArrayLike | None = None,
         *,
         sample_weight: npt.ArrayLike | None = None,
+        teacher: Teacher | None = None,
         callbacks: Sequence[Callback] = (),
     ) -> Self:
         """Train on series and their numbers.
@@ -122,11 +127,16 @@ class SequenceRegressor(Estimator):
             As of `SequenceClassifier.fit`.
         y
             The numbers ``[series]``; ``None`` where ``X`` has them.
+        teacher
+            A fitted regressor, whose numbers, its members' mean, are learned from as well, by the same loss
+            (Saputra et al., 2019).
 
         Raises
         ------
         ShapeError, DataError
             If series or numbers cannot be used; if all numbers are the same.
+        SpecError
+            If the teacher is of another kind, or has a temperature.
         TrainingError
             If the loss becomes NaN or infinite.
         """
@@ -145,6 +155,7 @@ class SequenceRegressor(Estimator):
             strata=np.zeros(len(numbers), np.int64),
             columns=columns_of(X),
             device=device,
+            lesson=None if teacher is None else self._lesson(teacher, sequences, loc, scale),
             callbacks=callbacks,
         )
         self.fitted_, self.loc_, self.scale_ = fitted, loc, scale
@@ -201,6 +212,18 @@ class SequenceRegressor(Estimator):
         self._require_fitted(action)
         sequences, given = said_of(X, y, channels=self.fitted_.design.channels)
         return numbers_of(given), self._numbers(sequences)
+
+    def _lesson(self, teacher: Teacher, sequences: Ragged, loc: float, scale: float) -> Lesson:
+        model = teacher.of(self)
+        teacher.refuse_temperature("a number")
+        require_width(sequences, model.fitted_.design.channels)
+
+        def combined(outputs: Tensor) -> Tensor:
+            return (outputs.mean(dim=0) * model.scale_ + (model.loc_ - loc)) / scale
+
+        return Lesson(
+            networks=model.fitted_.networks, combined=combined, loss=resolve_loss(self.loss), share=teacher.share
+        )
 
     def _numbers(self, sequences: Ragged) -> npt.NDArray[np.float64]:
         outputs = self.fitted_.outputs(sequences).astype(np.float64)

@@ -53,6 +53,8 @@ class Batch(Generic[A]):
         True values of the steps that are to be forecast, where they are known already, NaN elsewhere.
     position
         Number of the first target step by the calendar of the series, ``[batch]`` of int64.
+    answer
+        What another model says of the examples, ``[batch, …]``, where one is to be learned from.
     """
 
     values: A
@@ -69,6 +71,7 @@ class Batch(Generic[A]):
     unit: A | None = None
     given: A | None = None
     position: A | None = None
+    answer: A | None = None
 
 
 class Source(Protocol):

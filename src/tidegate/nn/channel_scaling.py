@@ -66,19 +66,27 @@ class ChannelScaling(nn.Module):
         Tensor
             [batch, time, channel], NaN where missing.
         """
-        wide = x if x.device.type == "mps" else x.double()
+        loc, scale = self.units(x, lengths=lengths)
+        return (_wide(x) - loc) / scale
+
+    def units(self, x: Tensor, *, lengths: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Give what is taken from ``x`` and what that is divided by: [channel], or [batch, 1, channel]."""
         if self.kind != "series":
-            return (wide - self.loc) / self.scale
+            return self.loc, self.scale
+        wide = _wide(x)
         observed = ~wide.isnan()
         if lengths is not None:
             inside = torch.arange(x.shape[1], device=x.device) < lengths.to(x.device).unsqueeze(1)
             observed = observed & inside.unsqueeze(2)
-        loc, scale = _measured(wide, observed)
-        return (wide - loc) / scale
+        return _measured(wide, observed)
 
     def extra_repr(self) -> str:
         """Say what the buffers do not show."""
         return f"{self.kind!r}, channels={len(self.loc)}"
+
+
+def _wide(x: Tensor) -> Tensor:
+    return x if x.device.type == "mps" else x.double()
 
 
 def _measured(x: Tensor, observed: Tensor) -> tuple[Tensor, Tensor]:

@@ -14,6 +14,7 @@ from tidegate.data.text import TextLike, read_texts
 from tidegate.data.textfile import LabelledTexts
 from tidegate.errors import DataError
 from tidegate.estimator import Estimator, register
+from tidegate.estimator.teaching import Teacher
 from tidegate.metrics.class_scores import classification_scores
 from tidegate.metrics.classification import accuracy
 from tidegate.specs import Recurrent, Training
@@ -25,6 +26,7 @@ from tidegate.text.classifying.fitting import fit_texts
 from tidegate.text.classifying.learned import described, restored
 from tidegate.text.classifying.recipe import ClassWeight, Recipe
 from tidegate.text.classifying.targets import labels_column, require_known
+from tidegate.text.classifying.teaching import Lesson
 
 if TYPE_CHECKING:
     from torch import nn
@@ -156,6 +158,7 @@ class TextClassifier(Estimator):
         texts: TextLike | LabelledTexts,
         labels: Iterable[Any] | None = None,
         *,
+        teacher: Teacher | None = None,
         callbacks: Sequence[Callback] = (),
     ) -> Self:
         """Train on texts and what they are.
@@ -168,6 +171,9 @@ class TextClassifier(Estimator):
         labels
             For each text its class: text, whole number or boolean; or the list of its labels, which may be empty.
             ``None`` where ``texts`` has them.
+        teacher
+            A fitted classifier of the same classes, whose probabilities, linear model included, the networks learn
+            from as well.
         callbacks
             For the training of each member.
 
@@ -175,7 +181,9 @@ class TextClassifier(Estimator):
         ------
         DataError
             If a text is missing or empty, holds a NUL character or what is no character; if a label is missing, or
-            there is only one class.
+            there is only one class, or the teacher has others.
+        SpecError
+            If the teacher is of another kind.
         ShapeError
             If there are more or fewer labels than texts.
         TrainingError
@@ -184,7 +192,10 @@ class TextClassifier(Estimator):
         device = resolve_device(self.device)
         given, said = _said(texts, labels)
         columns = texts.columns if isinstance(texts, LabelledTexts) else None
-        self.fitted_ = fit_texts(self._recipe, given, said, columns=columns, device=device, callbacks=callbacks)
+        lesson = None if teacher is None else Lesson(fitted=teacher.of(self).fitted_, terms=teacher)
+        self.fitted_ = fit_texts(
+            self._recipe, given, said, columns=columns, device=device, lesson=lesson, callbacks=callbacks
+        )
         return self
 
     def predict(self, texts: TextLike | LabelledTexts) -> npt.NDArray[Any] | list[list[Label]]:

@@ -11,6 +11,7 @@ from tidegate._core.devices import resolve_device
 from tidegate.data.conll import ConllSentences
 from tidegate.errors import SpecError
 from tidegate.estimator import Estimator, register
+from tidegate.estimator.teaching import Teacher
 from tidegate.specs import Recurrent, Training, checks
 from tidegate.specs.parts import PARTS, Network, network_parts
 from tidegate.specs.tagging import TagSchemes, WordFeatures
@@ -19,6 +20,7 @@ from tidegate.text.tagging.evaluation import TaggingEvaluation, compare, require
 from tidegate.text.tagging.fitting import Fitted, Recipe, fit_tagger
 from tidegate.text.tagging.learned import arrays_of, described, restored
 from tidegate.text.tagging.sentences import Sentences, Tags, read_sentences
+from tidegate.text.tagging.teaching import Lesson
 from tidegate.training import Callback, History
 
 if TYPE_CHECKING:
@@ -156,6 +158,7 @@ class Tagger(Estimator):
         tags: Tags | None = None,
         *,
         validation: ConllSentences | tuple[Sentences, Tags] | None = None,
+        teacher: Teacher | None = None,
         callbacks: Sequence[Callback] = (),
     ) -> Self:
         """Train on tagged sentences.
@@ -169,6 +172,9 @@ class Tagger(Estimator):
         validation
             Sentences with tags to stop by, in the same forms; ``None`` keeps some of the others apart, as
             ``training.validation`` says.
+        teacher
+            A fitted tagger of the same types, whose probabilities of whole taggings are learned from as well (Wang et
+            al., 2021).
         callbacks
             For the training of each member, beside the early stopping that ``training.patience`` asks for.
 
@@ -176,7 +182,10 @@ class Tagger(Estimator):
         ------
         DataError
             If the sentences cannot be used: an empty one or an empty token, tags of another number, tags that break
-            their scheme (with sentence and token, or the line of the file), no span at all.
+            their scheme (with sentence and token, or the line of the file), no span at all; types that the teacher
+            does not have.
+        SpecError
+            If the teacher is of another kind, or has learned another scheme.
         TrainingError
             If the loss becomes NaN or infinite.
         """
@@ -186,7 +195,8 @@ class Tagger(Estimator):
         if validation is not None:
             pair = (validation, None) if isinstance(validation, ConllSentences) else validation
             held = read_sentences(*pair, width=given.width)
-        self._take(fit_tagger(self._recipe, given, held, device=device, callbacks=callbacks))
+        lesson = None if teacher is None else self._lesson(teacher, given)
+        self._take(fit_tagger(self._recipe, given, held, device=device, lesson=lesson, callbacks=callbacks))
         return self
 
     def predict(self, sentences: Sentences) -> list[list[str]]:
@@ -270,6 +280,11 @@ class Tagger(Estimator):
         return TaggerAnswers(
             networks=fitted.networks, vocabulary=fitted.vocabulary, features=self.features, offset=fitted.offset
         )
+
+    def _lesson(self, teacher: Teacher, given: ConllSentences) -> Lesson:
+        model = teacher.of(self)
+        read_sentences(given, width=model.columns_)
+        return Lesson(answers=model._answers, terms=teacher)
 
     def _tags(self, given: ConllSentences, scheme: str) -> list[list[str]]:
         answers = self._answers

@@ -27,6 +27,7 @@ from tidegate.text.classifying.mixture import chosen_share, member_logits
 from tidegate.text.classifying.network import TextNetwork
 from tidegate.text.classifying.recipe import Recipe
 from tidegate.text.classifying.targets import Classes
+from tidegate.text.classifying.teaching import Lesson
 from tidegate.text.classifying.wide import WideModel, WideTexts, fit_wide
 from tidegate.training import Callback, Supervised
 from tidegate.training.members import member_outputs, train_members
@@ -88,20 +89,25 @@ def fit_texts(
     *,
     columns: TextColumns | None,
     device: torch.device,
+    lesson: Lesson | None = None,
     callbacks: Sequence[Callback] = (),
 ) -> FittedTexts:
     """Settle classes and vocabulary, train the networks, fit the linear model, mix, calibrate.
 
+    The networks learn from a teacher too where there is a ``lesson``; the linear model learns from the labels alone.
+
     Raises
     ------
     DataError
-        If labels cannot be used, or no token is known.
+        If labels cannot be used, or no token is known; if the teacher has other classes.
     FileFormatError
         If the file of embeddings cannot be read.
     TrainingError
         If the loss becomes NaN or infinite.
     """
     classes = Classes.of(labels)
+    if lesson is not None:
+        lesson.require(classes)
     target = classes.encode(labels)
     rows = _Rows.of(recipe, classes.strata(target))
     tokenizer = Tokenizer.of(recipe.tokens, [texts[row] for row in rows.train.tolist()])
@@ -111,7 +117,7 @@ def fit_texts(
     train = dataclasses.replace(
         material.take(rows.train), weight=classes.weights(target[rows.train], recipe.class_weight)
     )
-    fitted = _trained(recipe, train, material.take(rows.held), classes, tokenizer, device, callbacks)
+    fitted = _trained(recipe, train, material.take(rows.held), classes, tokenizer, device, lesson, callbacks)
     fitted = dataclasses.replace(fitted, columns=columns, notes=notes)
     if recipe.wide is not None:
         fitted = _with_wide(fitted, recipe, material, rows)
@@ -143,6 +149,7 @@ def _trained(
     classes: Classes,
     tokenizer: Tokenizer,
     device: torch.device,
+    lesson: Lesson | None,
     callbacks: Sequence[Callback],
 ) -> FittedTexts:
     known, vectors = _embeddings(recipe, train.tokens)
@@ -157,10 +164,12 @@ def _trained(
             network.lay_in(vocabulary.rows(known), vectors)
         return network
 
+    examples = train.examples(vocabulary)
+    objective = Supervised("binary_cross_entropy" if classes.several else "cross_entropy")
     networks, history = train_members(
         make,
-        train.examples(vocabulary),
-        Supervised("binary_cross_entropy" if classes.several else "cross_entropy"),
+        examples if lesson is None else lesson.answered(examples, train.texts),
+        objective if lesson is None else lesson.objective(objective),
         validation=held.examples(vocabulary) if held.texts else None,
         training=recipe.training,
         members=recipe.members,

@@ -6,12 +6,14 @@ import copy
 import dataclasses
 from collections.abc import Iterator, Sequence
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from tidegate.data import IntArray
 from tidegate.data.bucketing import in_length_order
 from tidegate.data.conll import ConllSentences
+from tidegate.data.ragged import Ragged
 from tidegate.data.tagschemes import Span, spans_of, tags_of
 from tidegate.kernels import packing
 from tidegate.metrics.spans import span_scores
@@ -23,7 +25,7 @@ from tidegate.text.tagging.vocabulary import TagVocabulary
 from tidegate.text.tagging.words import WordTable
 from tidegate.training.feed import to_batch
 
-__all__ = ["OFFSETS", "TaggedSpan", "TaggerAnswers", "best_paths", "written"]
+__all__ = ["OFFSETS", "TaggedSpan", "TaggerAnswers", "best_paths", "pooled_crf", "written"]
 
 _BLOCK = 8192  # sentences whose words are collected and read together
 _BATCH = 128  # sentences at once
@@ -137,6 +139,20 @@ class TaggerAnswers:
         lowered = emissions.clone()
         lowered[..., 0] -= offset
         return lowered
+
+    def emissions(self, given: ConllSentences) -> Ragged:
+        """Give the mean scores of the tags of each sentence, ``[token, label]`` of float32, before any ``offset``."""
+        offsets = np.concatenate([[0], np.cumsum([len(tokens) for tokens in given.tokens])]).astype(np.int64)
+        flat = np.empty((offsets[-1], len(self.labels)), np.float32)
+        before = 0
+        for block in _blocks(given):
+            with torch.inference_mode():
+                for indices, emissions, lengths in self._emissions(block):
+                    rows = emissions.float().cpu().numpy()
+                    for index, row, length in zip((before + indices).tolist(), rows, lengths.tolist(), strict=True):
+                        flat[offsets[index] : offsets[index + 1]] = row[:length]
+            before += len(block)
+        return Ragged(flat=flat, offsets=offsets)
 
     def spans(self, given: ConllSentences) -> list[list[TaggedSpan]]:
         """Give the spans of the best tags of each sentence, each with its probability."""

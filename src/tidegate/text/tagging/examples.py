@@ -96,7 +96,7 @@ class TaggingObjective:
         emissions = module.emissions(*self.words(module, batch.values), batch.lengths)
         likelihood: Tensor = module.crf(emissions, batch.target, lengths=batch.lengths)
         tokens = batch.lengths.sum()
-        return Outcome(-likelihood.sum() / tokens, tokens)
+        return Outcome(-likelihood.sum() / tokens, tokens, emissions)
 
     def words(self, module: TaggerNetwork, values: Tensor) -> tuple[Tensor, WordTable, Tensor]:
         """Read the words of a batch, each once: their vectors, their table, and the values that point into it."""

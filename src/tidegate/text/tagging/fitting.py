@@ -23,6 +23,7 @@ from tidegate.text.tagging.baselines import TypicalTags
 from tidegate.text.tagging.examples import TaggedExamples, TaggingObjective, encoded
 from tidegate.text.tagging.network import TaggerDesign, TaggerNetwork
 from tidegate.text.tagging.sentences import read_tags, rewritten, settled_scheme
+from tidegate.text.tagging.teaching import Lesson
 from tidegate.text.tagging.vectors import read_vectors
 from tidegate.text.tagging.vocabulary import TagVocabulary
 from tidegate.text.tagging.watching import watchers
@@ -93,15 +94,18 @@ def fit_tagger(
     validation: ConllSentences | None,
     *,
     device: torch.device,
+    lesson: Lesson | None = None,
     callbacks: Sequence[Callback] = (),
 ) -> Fitted:
-    """Settle scheme and vocabulary, build, and train.
+    """Settle scheme and vocabulary, build, and train; where there is a ``lesson``, on a teacher's answers as well.
 
     Raises
     ------
     DataError
         If tags break their scheme, there is nothing to learn, a validation holds a type that training lacks, or one is
-        needed and there is none.
+        needed and there is none; if the teacher has other types.
+    SpecError
+        If the teacher has learned another scheme.
     TrainingError
         If the loss becomes NaN or infinite.
     """
@@ -112,6 +116,8 @@ def fit_tagger(
     if held is not None:
         require_types(held.given, held.spans, vocabulary)
     design = recipe.design(vocabulary)
+    if lesson is not None:
+        lesson.require(design)
     both = [train] if held is None else [train, held]
     table, values = encoded([part.given for part in both], vocabulary, recipe.features)
     table = table.to(device)
@@ -124,10 +130,11 @@ def fit_tagger(
         vectors.lay_in(network.encoder.words, vocabulary)
         return network
 
+    objective = TaggingObjective(table)
     networks, history = train_members(
         make,
-        examples[0],
-        TaggingObjective(table),
+        examples[0] if lesson is None else lesson.answered(examples[0], train.given),
+        objective if lesson is None else lesson.objective(objective),
         validation=examples[1] if held is not None else None,
         training=_with_length(recipe.training),
         members=recipe.members,
