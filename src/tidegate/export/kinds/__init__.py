@@ -23,6 +23,7 @@ KINDS = {
     "sequence_classifier": "tidegate.export.kinds.series",
     "sequence_regressor": "tidegate.export.kinds.series",
     "tagger": "tidegate.export.kinds.tagger",
+    "text_classifier": "tidegate.export.kinds.text_classifier",
 }
 
 
@@ -50,7 +51,7 @@ def inputs_of(model: Estimator, data: Any) -> Arrays:
     Parameters
     ----------
     model
-        A fitted `Tagger`.
+        A fitted `Tagger` or `TextClassifier`.
     data
         What its ``predict`` takes.
 

@@ -6,7 +6,6 @@ Strings are no part of it: what a graph reads are numbers, which `inputs_of` mak
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import torch
