@@ -27,6 +27,7 @@ from __future__ import annotations
 
 __all__ = [
     "ColumnError",
+    "CompressionError",
     "DataError",
     "FileFormatError",
     "MissingExtraError",
@@ -87,6 +88,10 @@ class MissingFileError(TidegateError, FileNotFoundError):
 
 class OutputError(TidegateError, OSError):
     """A file or a folder cannot be written."""
+
+
+class CompressionError(TidegateError, ValueError):
+    """A compressed model loses more than was allowed."""
 
 
 class NotFittedError(TidegateError, ValueError, AttributeError):

@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from tidegate import __version__
-from tidegate.cli import bench, classify, demo, detect, evaluate, export, forecast, info, predict, serve, tag
+from tidegate.cli import bench, classify, compress, demo, detect, evaluate, export, forecast, info, predict, serve, tag
 from tidegate.cli.boundary import guarded
 from tidegate.cli.flags import command
 
@@ -32,6 +32,7 @@ for name, module in {
     "tag": tag,
     "predict": predict,
     "evaluate": evaluate,
+    "compress": compress,
     "export": export,
     "serve": serve,
     "info": info,

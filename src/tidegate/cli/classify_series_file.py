@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tidegate.classify import SequenceClassifier, SequenceRegressor
     from tidegate.data import LabelledSeries
 
-__all__ = ["answers_csv", "evaluated", "is_ts", "loaded", "predicted", "read_series"]
+__all__ = ["answers_csv", "evaluated", "is_ts", "likened", "loaded", "predicted", "read_series"]
 
 
 def predicted(model: Path, path: Path, console: Console) -> str:  # noqa: ARG001 - nothing to remark
@@ -32,7 +32,7 @@ def predicted(model: Path, path: Path, console: Console) -> str:  # noqa: ARG001
         If model or file cannot be used.
     """
     estimator = loaded(model)
-    return answers_csv(estimator, _likened(estimator, path, labelled=False))
+    return answers_csv(estimator, likened(estimator, path, labelled=False))
 
 
 def evaluated(model: Path, path: Path, console: Console) -> dict[str, Any]:  # noqa: ARG001
@@ -40,7 +40,7 @@ def evaluated(model: Path, path: Path, console: Console) -> dict[str, Any]:  # n
     from tidegate.classify import SequenceClassifier
 
     estimator = loaded(model)
-    data = _likened(estimator, path, labelled=True)
+    data = likened(estimator, path, labelled=True)
     classes = estimator.classes_.tolist() if isinstance(estimator, SequenceClassifier) else None
     require_like(data, path, channels=len(data.channels), classes=classes)
     return {
@@ -95,7 +95,7 @@ def answers_csv(
     return stream.getvalue()
 
 
-def _likened(estimator: SequenceClassifier | SequenceRegressor, path: Path, *, labelled: bool) -> LabelledSeries:
+def likened(estimator: SequenceClassifier | SequenceRegressor, path: Path, *, labelled: bool) -> LabelledSeries:
     """Read a file as the one that was trained on."""
     columns = estimator.columns_
     if is_ts(path):

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tidegate.data.textfile import LabelledTexts
     from tidegate.text import TextClassifier
 
-__all__ = ["answers_csv", "evaluated", "joined", "predicted"]
+__all__ = ["answers_csv", "evaluated", "joined", "predicted", "text_columns"]
 
 
 def predicted(model: Path, path: Path, console: Console) -> str:
@@ -33,7 +33,7 @@ def predicted(model: Path, path: Path, console: Console) -> str:
     from tidegate.text import TextClassifier
 
     estimator = TextClassifier.load(model)
-    columns = dataclasses.replace(_columns(estimator), label=None, separator=None)
+    columns = dataclasses.replace(text_columns(estimator), label=None, separator=None)
     texts = read_text_csv(path, columns)
     console.remark(f"{len(texts)} texts of column {columns.text!r}")
     return answers_csv(estimator, texts, estimator.predict_proba(texts))
@@ -48,7 +48,7 @@ def evaluated(model: Path, path: Path, console: Console) -> dict[str, Any]:
     from tidegate.text import TextClassifier
 
     estimator = TextClassifier.load(model)
-    texts = read_text_csv(path, _columns(estimator))
+    texts = read_text_csv(path, text_columns(estimator))
     console.remark(f"{len(texts)} texts")
     own = estimator.evaluate(texts)
     fitted = estimator.fitted_
@@ -68,7 +68,7 @@ def answers_csv(estimator: TextClassifier, texts: LabelledTexts, probabilities: 
     columns: dict[str, list[Any]] = {"line": list(texts.lines), "text": texts.texts}
     if texts.labels is not None:
         columns["true"] = [joined(label, texts.columns.separator) for label in texts.labels]
-    separator = _columns(estimator).separator
+    separator = text_columns(estimator).separator
     columns["predicted"] = [joined(label, separator) for label in estimator.decide(probabilities)]
     for name, column in zip(estimator.classes_.tolist(), probabilities.T, strict=True):
         columns[f"p_{name}"] = [f"{value:.6f}" for value in column.tolist()]
@@ -84,7 +84,7 @@ def joined(label: Any, separator: str | None = None) -> str:
     return (separator or ", ").join(map(str, label)) if isinstance(label, list | tuple) else str(label)
 
 
-def _columns(estimator: TextClassifier) -> TextColumns:
+def text_columns(estimator: TextClassifier) -> TextColumns:
     """Give the columns of the file that a model was trained on; usual names where it was none."""
     if estimator.columns_ is not None:
         return estimator.columns_

@@ -45,6 +45,7 @@ def run(options: Options) -> None:
                 "sha256": info.digest,
                 "bytes": info.size,
                 "numbers": weights,
+                "weights": info.stored.weights,
                 "params": info.params,
                 "learned": info.learned,
                 "tensors": tensors,
@@ -57,6 +58,7 @@ def run(options: Options) -> None:
             ("kind", info.kind),
             ("written by", f"tidegate {info.tidegate}, format {info.format_version}"),
             ("size", f"{info.size} bytes; {weights} numbers in {len(info.shapes)} tensors"),
+            ("weights", info.stored.weights),
             ("SHA-256", f"{info.digest} (checked)"),
             *_lines(info.params),
             *_lines(
