@@ -53,6 +53,7 @@ from tidegate.specs.strategies import STRATEGIES, Strategy, resolve_strategy
 from tidegate.training import Callback, History
 
 if TYPE_CHECKING:
+from tidegate.training.tuning import tuning
     from torch import nn
 
     from narwhals.typing import IntoDataFrame
@@ -450,12 +451,20 @@ class Forecaster(Estimator):
 
         Parameters
         ----------
+        schedule: str | None = None,
+        validation: float = 0.0,
         rows
             As for `fit`.
         max_steps
             Optimiser steps.
         learning_rate
-            Constant; ``None``: a tenth of ``training.learning_rate``.
+            ``None``: a tenth of ``training.learning_rate``. What was pruned wants all of it.
+        schedule
+            Of the rate, as in `Training`; ``None`` leaves it constant.
+        validation
+            Share of each series' rows, at its end and at least one horizon, that is not trained on: the weights that
+            forecast them best are kept, those from before among them, and ``training.patience`` ends the training.
+            0 for none.
         callbacks
             For this training.
 
@@ -464,17 +473,15 @@ class Forecaster(Estimator):
         NotFittedError
             Before `fit` or `load`.
         ShortSeriesError
-            If no window of a context and a horizon can be cut.
+            If no window of a context and a horizon can be cut, or none that may be held out.
         """
         self._require_fitted("fine_tune")
-        checks.whole("max_steps", max_steps)
+        training = tuning(
+            self.training, max_steps=max_steps, learning_rate=learning_rate, schedule=schedule, validation=validation
+        )
         newer, recent = self._likened(rows, weighted=True), getattr(self, "recent_", None)
         table = newer if recent is None else extended(weighted_as(recent, newer), newer)
         require_pace(table, self.settled_.pace)
-        rate = self.training.learning_rate / 10 if learning_rate is None else learning_rate
-        training = dataclasses.replace(
-            self.training, epochs=None, max_steps=max_steps, learning_rate=rate, schedule=None, patience=None
-        )
         self.network_, self.history_ = fine_tuned(
             self.network_,
             self.settled_,

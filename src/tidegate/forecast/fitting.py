@@ -10,13 +10,13 @@ import numpy as np
 import torch
 
 from tidegate._core.seeds import derive_seed, seeded
-from tidegate.data import Batch, Batches, IntArray, SeriesTable, Windows
+from tidegate.data import Batch, Batches, IntArray, SeriesTable, Windows, split_bounds
 from tidegate.errors import ShortSeriesError
 from tidegate.forecast.answers import Answers, series_codes
 from tidegate.forecast.baselines import FloatArray
 from tidegate.forecast.ensemble import EnsembleObjective, ForecastEnsemble
 from tidegate.forecast.network import Design
-from tidegate.forecast.plan import Plan, make_plan
+from tidegate.forecast.plan import VALIDATION_WINDOWS, Plan, make_plan, thinned
 from tidegate.forecast.recipe import Recipe
 from tidegate.forecast.sampling import chances
 from tidegate.forecast.scores import seasonal_scales
@@ -117,7 +117,9 @@ def train(
         seed=derive_seed(seed, "batches"),
         chances=chances(windows, training.sampling),
     )
-    held = None if validation is None else Batches(validation, max(training.batch_size, 256))
+    held = None
+    if validation is not None:
+        held = Batches(validation if codes is None else _Numbered(validation, codes), max(training.batch_size, 256))
     with seeded(derive_seed(seed, "training")):
         return fit(ensemble, batches, EnsembleObjective(), training=training, validation=held, callbacks=callbacks)
 
@@ -162,21 +164,30 @@ def fine_tuned(
     callbacks: Sequence[Callback] = (),
 ) -> tuple[ForecastEnsemble, History]:
     """Train a copy of the networks further, on windows whose targets lie at ``start`` of each series or after."""
-    windows = Windows.sliding(
-        table,
-        context=settled.context,
-        horizon=horizon,
-        start=start,
-        least_context=settled.least,
-        codes=table.category_codes(settled.vocabularies),
-    )
-    if ensemble.networks[0].design.uncertainty.units == "series":
-        windows = dataclasses.replace(windows, units=_units(table, settled.season))
+    by_series = ensemble.networks[0].design.uncertainty.units == "series"
+    units = _units(table, settled.season) if by_series else None
+
+    def windows(start: IntArray | None, stop: IntArray | None) -> Windows:
+        cut = Windows.sliding(
+            table,
+            context=settled.context,
+            horizon=horizon,
+            start=start,
+            stop=stop,
+            least_context=settled.least,
+            codes=table.category_codes(settled.vocabularies),
+        )
+        return dataclasses.replace(cut, units=units)
+
+    stop, held = None, None
+    if training.validation:
+        stop = split_bounds(table, validation=float(training.validation), least=horizon).train
+        held = thinned(windows(stop if start is None else np.maximum(start, stop), None), VALIDATION_WINDOWS)
     tuned = copy.deepcopy(ensemble)  # a training that fails leaves the model as it was
     history = train(
         tuned,
-        windows,
-        None,
+        windows(start, stop),
+        held,
         training,
         seed=derive_seed(seed, "fine_tune"),
         callbacks=callbacks,

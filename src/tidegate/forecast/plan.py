@@ -15,9 +15,19 @@ from tidegate.specs import Scaling, Smoothing, Uncertainty, checks
 from tidegate.specs.members import Member, resolve_members
 from tidegate.specs.strategies import Direct, Segments, Strategy
 
-__all__ = ["Plan", "Request", "check_options", "check_units", "choose_season", "fit_power", "make_plan"]
+__all__ = [
+    "VALIDATION_WINDOWS",
+    "Plan",
+    "Request",
+    "check_options",
+    "check_units",
+    "choose_season",
+    "fit_power",
+    "make_plan",
+    "thinned",
+]
 
-_VALIDATION_WINDOWS = 2_000
+VALIDATION_WINDOWS = 2_000  # at most
 _CALIBRATION_WINDOWS = 10_000
 _SEASON_WINDOWS = 500
 _SHORT = 24  # steps of a season, of which a context may hold many
@@ -193,12 +203,12 @@ def _parts(
 
     def held(start: IntArray, stop: IntArray, most: int) -> Windows | None:
         try:
-            return _thinned(windows(start, stop), most) if (start < stop).any() else None
+            return thinned(windows(start, stop), most) if (start < stop).any() else None
         except ShortSeriesError:  # nothing is observed there, or has a weight
             return None
 
     train = windows(np.clip(split.train - horizon, least, whole), split.train)
-    validation = held(split.train, split.validation, _VALIDATION_WINDOWS)
+    validation = held(split.train, split.validation, VALIDATION_WINDOWS)
     return train, validation, held(split.validation, split.calibration, _CALIBRATION_WINDOWS)
 
 
@@ -300,7 +310,7 @@ def _check_highway(strategy: Strategy, context: int) -> None:
         raise SpecError(f"a highway of {highway} steps is longer than the context of {context}; shorten it")
 
 
-def _thinned(windows: Windows, most: int) -> Windows:
+def thinned(windows: Windows, most: int) -> Windows:
     """Keep so many windows at most, evenly spread: what scores them costs less than an epoch."""
     if len(windows) <= most:
         return windows
