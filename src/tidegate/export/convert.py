@@ -22,6 +22,7 @@ OPSET = 18
 IR_VERSION = 10
 
 _ALL = 2**40  # elements: every constant is folded, weights above all
+_ROUNDS = 2  # of folding: what was folded once lets more be folded
 
 
 def require_onnx() -> None:
@@ -50,8 +51,7 @@ def converted(program: ExportedProgram, inputs: Sequence[Port], outputs: Sequenc
     UnsupportedError
         If the program holds an operator that ONNX has nothing for.
     """
-    from onnx_ir.passes import common as passes
-    from onnxscript import ir, optimizer
+    from onnxscript import ir
     from torch.onnx import OnnxExporterError
 
     from tidegate.export.operators.functions import FUNCTIONS
@@ -71,9 +71,7 @@ def converted(program: ExportedProgram, inputs: Sequence[Port], outputs: Sequenc
                 verbose=False,
             )
             model = exported.model
-            optimizer.optimize(model, input_size_limit=_ALL, output_size_limit=_ALL)
-            for tidy in (passes.CommonSubexpressionEliminationPass, passes.ClearMetadataAndDocStringPass):
-                tidy()(model)
+            _tidy(model)
     except (OnnxExporterError, RuntimeError) as error:
         raise UnsupportedError(f"ONNX has nothing for a part of this model: {_cause(error)}") from error
     for values, ports in ((model.graph.inputs, inputs), (model.graph.outputs, outputs)):
@@ -97,6 +95,35 @@ def node_counts(model: Any) -> dict[str, int]:
 
     walk(model.graph)
     return dict(sorted(counts.items()))
+
+
+def _tidy(model: Any) -> None:
+    """Fold what is constant, weights in ONNX's order above all, and leave out what is not needed.
+
+    The rewriting rules of onnxscript's own ``optimize`` take most of its time, and lose constants where two of a kind
+    have the same input.
+    """
+    from onnx_ir.passes import common as passes
+    from onnxscript import optimizer
+
+    passes.InlinePass()(model)
+    for _ in range(_ROUNDS):
+        optimizer.fold_constants(model, input_size_limit=_ALL, output_size_limit=_ALL)
+        passes.IdentityEliminationPass()(model)
+        passes.CommonSubexpressionEliminationPass()(model)
+        passes.RemoveUnusedNodesPass()(model)
+    for tidy in (
+        passes.RemoveUnusedFunctionsPass(),
+        passes.RemoveUnusedOpsetsPass(),
+        passes.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0),
+        passes.LiftSubgraphInitializersToMainGraphPass(),
+        passes.DeduplicateInitializersPass(),
+        passes.CommonSubexpressionEliminationPass(),
+        passes.OutputFixPass(),
+        passes.NameFixPass(),
+        passes.ClearMetadataAndDocStringPass(),
+    ):
+        tidy(model)
 
 
 def _translations() -> dict[Any, Any]:

@@ -19,6 +19,7 @@ __all__ = ["KINDS", "exportable", "inputs_of"]
 
 #: The module of each kind.
 KINDS = {
+    "anomaly_detector": "tidegate.export.kinds.anomaly_detector",
     "forecaster": "tidegate.export.kinds.forecaster",
     "sequence_classifier": "tidegate.export.kinds.series",
     "sequence_regressor": "tidegate.export.kinds.series",
