@@ -11,7 +11,7 @@ import numpy.typing as npt
 from tidegate._core.devices import resolve_device
 from tidegate.anomaly.covering import FloatArray
 from tidegate.anomaly.evaluation import evaluate_labels
-from tidegate.anomaly.fitting import fit_detector
+from tidegate.anomaly.fitting import fine_tuned, fit_detector
 from tidegate.anomaly.frames import event_frame, verdict_frame
 from tidegate.anomaly.judge import Judge, Verdict, combined
 from tidegate.anomaly.learned import arrays_of, restored_judge, restored_network
@@ -36,11 +36,11 @@ from tidegate.specs.detection import METHODS, Autoencoder, Likelihood, Method, P
 from tidegate.specs.parts import PARTS, Network, network_parts
 from tidegate.specs.thresholds import THRESHOLDS, Contamination, Threshold, resolve_threshold
 from tidegate.training import Callback, History
+from tidegate.training.tuning import tuning
 
 if TYPE_CHECKING:
-    from torch import nn
-
     from narwhals.typing import IntoDataFrame
+    from torch import nn
 
 __all__ = ["AnomalyDetector"]
 
@@ -242,6 +242,62 @@ class AnomalyDetector(Estimator):
         verdicts = self._verdicts(table, causal=False)
         self.decision_scores_ = self._finite([verdict.score for verdict in verdicts], causal=False)
         self.labels_ = np.concatenate([verdict.is_anomaly for verdict in verdicts]).astype(np.int64)
+        return self
+
+    def fine_tune(
+        self,
+        data: IntoDataFrame | SeriesTable | npt.ArrayLike,
+        *,
+        max_steps: int = 50,
+        learning_rate: float | None = None,
+        schedule: str | None = None,
+        validation: float = 0.0,
+        callbacks: Sequence[Callback] = (),
+    ) -> Self:
+        """Train a little more, on rows that are normal: new ones, or those of training after units were pruned.
+
+        Nothing is settled anew: the units of series, what scores are measured in, filters and threshold stay, as do
+        ``decision_scores_`` and ``labels_``. A saved file is left as it is, and a training that fails leaves the
+        detector as it was.
+
+        Parameters
+        ----------
+        data
+            As for `fit`; series never seen in training are served.
+        max_steps
+            Optimiser steps.
+        learning_rate
+            ``None``: a tenth of ``training.learning_rate``. What was pruned wants all of it.
+        schedule
+            Of the rate, as in `Training`; ``None`` leaves it constant.
+        validation
+            Share of each series' rows, at its end, that is not trained on: the weights that know them best are kept,
+            those from before among them, and ``training.patience`` ends the training. 0 for none.
+        callbacks
+            For this training.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit` or `load`.
+        DataError
+            If the data cannot be used.
+        TrainingError
+            If the loss becomes NaN or infinite.
+        """
+        self._require_fitted("fine_tune")
+        training = tuning(
+            self.training, max_steps=max_steps, learning_rate=learning_rate, schedule=schedule, validation=validation
+        )
+        table = self._read_again(data, skip_short=False)
+        self.network_, self.history_ = fine_tuned(
+            self.network_,
+            table,
+            self.settled_.codes(table),
+            training=training,
+            seed=self.seed,
+            callbacks=callbacks,
+        )
         return self
 
     def decision_function(

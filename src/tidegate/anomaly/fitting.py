@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from collections.abc import Sequence
 
@@ -13,6 +14,8 @@ from tidegate.anomaly.judge import Judge
 from tidegate.anomaly.network import Design, Detection, DetectionObjective, Forecasting
 from tidegate.anomaly.scorer import Scorer
 from tidegate.data import Batches, IntArray, SeriesTable, Windows
+from tidegate.data.batches import Source
+from tidegate.data.numbering import NumberedWindows
 from tidegate.errors import ShortSeriesError
 from tidegate.specs import Training
 from tidegate.specs.detection import Likelihood
@@ -20,7 +23,7 @@ from tidegate.specs.thresholds import Threshold
 from tidegate.training import Callback, History, fit
 from tidegate.training.feed import to_batch
 
-__all__ = ["Fitted", "build", "fit_detector", "train"]
+__all__ = ["Fitted", "build", "fine_tuned", "fit_detector", "train"]
 
 _MOST_STEPS = 600  # by default; few windows get fewer
 _LEAST_STEPS = 100
@@ -88,6 +91,58 @@ def train(
     solve_linear(network, windows)
     if training.epochs is None and training.max_steps is None:
         training = dataclasses.replace(training, max_steps=min(_MOST_STEPS, _LEAST_STEPS + len(windows)))
+    return _run(network, windows, held, training, seed=seed, callbacks=callbacks)
+
+
+def fine_tuned(
+    network: Detection,
+    table: SeriesTable,
+    codes: IntArray,
+    *,
+    training: Training,
+    seed: int,
+    callbacks: Sequence[Callback] = (),
+) -> tuple[Detection, History]:
+    """Train a copy of a network further; the units of series, and a linear part, stay.
+
+    Parameters
+    ----------
+    network, table
+        The network, and rows that are normal.
+    codes
+        The number of each series in the first training, ``[series]``; −1 for one that was not there.
+    training, seed, callbacks
+        As of `fit_detector`.
+
+    Raises
+    ------
+    ShortSeriesError
+        If there is no window to train on.
+    TrainingError
+        If the loss becomes NaN or infinite.
+    """
+    windows, held = _windows(table, network.design, training.validation)
+    tuned = copy.deepcopy(network)  # a training that fails leaves the model as it was
+    history = _run(
+        tuned,
+        NumberedWindows(windows, codes),
+        None if held is None else NumberedWindows(held, codes),
+        training,
+        seed=derive_seed(seed, "fine_tune"),
+        callbacks=callbacks,
+    )
+    return tuned.eval(), history
+
+
+def _run(
+    network: Detection,
+    windows: Source,
+    held: Source | None,
+    training: Training,
+    *,
+    seed: int,
+    callbacks: Sequence[Callback],
+) -> History:
     batches = Batches(windows, training.batch_size, shuffle=True, seed=derive_seed(seed, "batches"))
     validation = None if held is None else Batches(held, max(training.batch_size, 256))
     with seeded(derive_seed(seed, "training")):

@@ -14,7 +14,7 @@ from tidegate._core.devices import resolve_device
 from tidegate._core.seeds import derive_seed
 from tidegate.classify.defaults import NETWORK, TRAINING
 from tidegate.classify.examples import columns_of, require_width, said_of, weights_of
-from tidegate.classify.fitted import FittedSeries, fit_series
+from tidegate.classify.fitted import FittedSeries, fine_tuned, fit_series
 from tidegate.classify.recipe import Recipe
 from tidegate.classify.teaching import Lesson
 from tidegate.data.labels import Label, Labels, balanced_weights
@@ -32,6 +32,7 @@ from tidegate.specs import Columns, Training, checks
 from tidegate.specs.augmentation import Augmentation
 from tidegate.specs.parts import PARTS, Network
 from tidegate.training.distillation import soft_cross_entropy
+from tidegate.training.tuning import tuning
 
 if TYPE_CHECKING:
     from torch import nn
@@ -207,6 +208,66 @@ class SequenceClassifier(Estimator):
         if apart.size:
             temperature = fit_temperature(_logits(fitted.outputs(sequences.take(apart))), codes[apart])
         self._take(fitted, labels, temperature)
+        return self
+
+    def fine_tune(
+        self,
+        X: SeriesLike,
+        y: npt.ArrayLike | None = None,
+        *,
+        max_steps: int = 50,
+        learning_rate: float | None = None,
+        schedule: str | None = None,
+        validation: float = 0.0,
+        callbacks: Sequence[Callback] = (),
+    ) -> Self:
+        """Train a little more, on these series: new ones, or those of training after units were pruned.
+
+        Nothing is settled anew: classes, scales and temperature stay. A saved file is left as it is, and a training
+        that fails leaves the model as it was.
+
+        Parameters
+        ----------
+        X, y
+            As for `fit`; of as many channels, of the same classes or some of them.
+        max_steps
+            Optimiser steps.
+        learning_rate
+            ``None``: a tenth of ``training.learning_rate``. What was pruned wants all of it.
+        schedule
+            Of the rate, as in `Training`; ``None`` leaves it constant.
+        validation
+            Share of each class that is not trained on: the weights that tell them best are kept, those from before
+            among them, and ``training.patience`` ends the training. 0 for none.
+        callbacks
+            For the training of each member.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit` or `load`.
+        ShapeError, DataError
+            If series or classes cannot be used; if a class was not seen in training.
+        TrainingError
+            If the loss becomes NaN or infinite.
+        """
+        self._require_fitted("fine_tune")
+        training = tuning(
+            self.training, max_steps=max_steps, learning_rate=learning_rate, schedule=schedule, validation=validation
+        )
+        sequences, given = said_of(X, y, channels=self.fitted_.design.channels)
+        codes = self.labels_.encode(given)
+        weight = None if self.class_weight is None else balanced_weights(codes, len(self.labels_))[codes]
+        self.fitted_ = fine_tuned(
+            self.fitted_,
+            RaggedExamples(sequences, codes, weight),
+            loss="cross_entropy",
+            strata=codes,
+            training=training,
+            seed=self.seed,
+            metrics=("accuracy",),
+            callbacks=callbacks,
+        )
         return self
 
     def predict(self, X: SeriesLike) -> npt.NDArray[Any]:

@@ -23,8 +23,9 @@ from tidegate.estimator.restoring import layers_of, restored_history, restored_m
 from tidegate.specs import Columns, Training, from_dict, to_dict
 from tidegate.training import Callback, History
 from tidegate.training.members import member_outputs, train_members
+from tidegate.training.tuning import tune_members
 
-__all__ = ["FittedSeries", "fit_series"]
+__all__ = ["FittedSeries", "fine_tuned", "fit_series"]
 
 _LEAST_STEPS, _MOST_STEPS = 800, 2_000  # by default
 _PASSES = 60
@@ -137,11 +138,7 @@ def fit_series(
     require_channels(sequences)
     missing = bool(np.isnan(sequences.flat).any())
     design = recipe.design(channels=sequences.flat.shape[1], outputs=outputs, missing=missing)
-    held: RaggedExamples | None = None
-    if recipe.training.validation:
-        seed = derive_seed(recipe.seed, "validation")
-        kept, apart = stratified_holdout(strata, recipe.training.validation, seed)
-        examples, held = examples.subset(kept), examples.subset(apart)
+    examples, held = _held_out(examples, strata, recipe.training.validation, recipe.seed)
     steps = examples.sequences.flat
 
     def make() -> SeriesNetwork:
@@ -163,6 +160,42 @@ def fit_series(
         callbacks=lambda: callbacks,
     )
     return FittedSeries(design=design, networks=networks, history=history, columns=columns)
+
+
+def fine_tuned(
+    fitted: FittedSeries,
+    examples: RaggedExamples,
+    *,
+    loss: str,
+    strata: IntArray,
+    training: Training,
+    seed: int,
+    metrics: Sequence[str] = (),
+    callbacks: Sequence[Callback] = (),
+) -> FittedSeries:
+    """Train copies of the networks further; scales stay. Parameters and errors are those of `fit_series`."""
+    examples, held = _held_out(examples, strata, training.validation, seed)
+    networks, history = tune_members(
+        fitted.networks,
+        examples,
+        SeriesObjective(loss),
+        validation=held,
+        training=training,
+        seed=seed,
+        metrics=metrics,
+        callbacks=lambda: callbacks,
+    )
+    return dataclasses.replace(fitted, networks=networks, history=history)
+
+
+def _held_out(
+    examples: RaggedExamples, strata: IntArray, share: float, seed: int
+) -> tuple[RaggedExamples, RaggedExamples | None]:
+    """Give what trains, and what stops the training, a share of each class."""
+    if not share:
+        return examples, None
+    kept, apart = stratified_holdout(strata, share, derive_seed(seed, "validation"))
+    return examples.subset(kept), examples.subset(apart)
 
 
 def _with_steps(training: Training, examples: int) -> Training:

@@ -13,7 +13,7 @@ from torch import Tensor
 from tidegate._core.devices import resolve_device
 from tidegate.classify.defaults import NETWORK, TRAINING
 from tidegate.classify.examples import columns_of, numbers_of, require_width, said_of, weights_of
-from tidegate.classify.fitted import FittedSeries, fit_series
+from tidegate.classify.fitted import FittedSeries, fine_tuned, fit_series
 from tidegate.classify.recipe import Recipe
 from tidegate.classify.teaching import Lesson
 from tidegate.data.ragged import Ragged, RaggedExamples
@@ -27,6 +27,7 @@ from tidegate.specs import Columns, Training, checks
 from tidegate.specs.augmentation import Augmentation
 from tidegate.specs.parts import PARTS, Network
 from tidegate.training.losses import resolve_loss
+from tidegate.training.tuning import tuning
 
 if TYPE_CHECKING:
     from torch import nn
@@ -159,6 +160,55 @@ class SequenceRegressor(Estimator):
             callbacks=callbacks,
         )
         self.fitted_, self.loc_, self.scale_ = fitted, loc, scale
+        return self
+
+    def fine_tune(
+        self,
+        X: SeriesLike,
+        y: npt.ArrayLike | None = None,
+        *,
+        max_steps: int = 50,
+        learning_rate: float | None = None,
+        schedule: str | None = None,
+        validation: float = 0.0,
+        callbacks: Sequence[Callback] = (),
+    ) -> Self:
+        """Train a little more, on these series: new ones, or those of training after units were pruned.
+
+        Nothing is settled anew: scales and units stay. A saved file is left as it is, and a training that fails leaves
+        the model as it was.
+
+        Parameters
+        ----------
+        X, y
+            As for `fit`; of as many channels.
+        max_steps, learning_rate, schedule, validation, callbacks
+            As of `SequenceClassifier.fine_tune`; ``validation`` is a share of all examples.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit` or `load`.
+        ShapeError, DataError
+            If series or numbers cannot be used.
+        TrainingError
+            If the loss becomes NaN or infinite.
+        """
+        self._require_fitted("fine_tune")
+        training = tuning(
+            self.training, max_steps=max_steps, learning_rate=learning_rate, schedule=schedule, validation=validation
+        )
+        sequences, given = said_of(X, y, channels=self.fitted_.design.channels)
+        numbers = numbers_of(given)
+        self.fitted_ = fine_tuned(
+            self.fitted_,
+            RaggedExamples(sequences, (numbers - self.loc_) / self.scale_),
+            loss=self.loss,
+            strata=np.zeros(len(numbers), np.int64),
+            training=training,
+            seed=self.seed,
+            callbacks=callbacks,
+        )
         return self
 
     def predict(self, X: SeriesLike) -> npt.NDArray[np.float64]:

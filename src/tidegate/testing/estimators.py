@@ -14,6 +14,7 @@ from tidegate.testing.answers import fresh, learned, same_answers
 from tidegate.testing.generators import generators, stirred
 from tidegate.testing.parameters import check_clone, check_constructor, check_parameters, check_refused_parameters
 from tidegate.testing.trials import Trial, as_trial
+from tidegate.testing.tuning import check_fine_tune
 from tidegate.testing.verdicts import Check, hold, run_checks
 
 __all__ = ["ESTIMATOR_CHECKS", "check_estimator"]
@@ -81,7 +82,7 @@ def check_predict_repeats(estimator: Estimator, trial: Trial) -> None:
 def check_not_fitted(estimator: Estimator, trial: Trial) -> None:
     """Check that before ``fit``, what needs it raises `NotFittedError` and says so."""
     model = fresh(estimator)
-    for action in ("predict", "score", "evaluate", "save"):
+    for action in ("predict", "score", "evaluate", "fine_tune", "save"):
         method = getattr(model, action, None)
         if method is None:
             continue
@@ -143,6 +144,7 @@ ESTIMATOR_CHECKS: tuple[Check, ...] = (
     check_failed_fit,
     check_input_unchanged,
     check_deep_copy,
+    check_fine_tune,
     files.check_save_load,
     files.check_harmless_file,
     invariances.check_series_order,

@@ -22,7 +22,7 @@ class Trial(Protocol):
     """Data that an estimator can be fitted on and asked about, and what must not matter about it."""
 
     def given(self, action: str) -> tuple[Any, ...]:
-        """Give the arguments of ``fit``, ``predict``, ``score`` or ``evaluate``."""
+        """Give the arguments of ``fit``, ``fine_tune``, ``predict``, ``score`` or ``evaluate``."""
         ...
 
     def nothing(self) -> tuple[Any, ...]:

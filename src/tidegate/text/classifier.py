@@ -22,11 +22,12 @@ from tidegate.specs.parts import PARTS, Network
 from tidegate.specs.text import Embedding, TextColumns, Wide
 from tidegate.specs.tokens import Tokens
 from tidegate.text.classifying.fitted import FittedTexts
-from tidegate.text.classifying.fitting import fit_texts
+from tidegate.text.classifying.fitting import fine_tuned, fit_texts
 from tidegate.text.classifying.learned import described, restored
 from tidegate.text.classifying.recipe import ClassWeight, Recipe
 from tidegate.text.classifying.targets import labels_column, require_known
 from tidegate.text.classifying.teaching import Lesson
+from tidegate.training.tuning import tuning
 
 if TYPE_CHECKING:
     from torch import nn
@@ -196,6 +197,57 @@ class TextClassifier(Estimator):
         self.fitted_ = fit_texts(
             self._recipe, given, said, columns=columns, device=device, lesson=lesson, callbacks=callbacks
         )
+        return self
+
+    def fine_tune(
+        self,
+        texts: TextLike | LabelledTexts,
+        labels: Iterable[Any] | None = None,
+        *,
+        max_steps: int = 50,
+        learning_rate: float | None = None,
+        schedule: str | None = None,
+        validation: float = 0.0,
+        callbacks: Sequence[Callback] = (),
+    ) -> Self:
+        """Train the networks a little more, on these texts: new ones, or those of training after units were pruned.
+
+        Nothing is settled anew: vocabulary, classes, the linear model and its share, and the temperature stay. A saved
+        file is left as it is, and a training that fails leaves the model as it was.
+
+        Parameters
+        ----------
+        texts, labels
+            As for `fit`; of the same classes or labels, or some of them.
+        max_steps
+            Optimiser steps.
+        learning_rate
+            ``None``: a tenth of ``training.learning_rate``. What was pruned wants all of it.
+        schedule
+            Of the rate, as in `Training`; ``None`` leaves it constant.
+        validation
+            Share of each class that is not trained on: the weights that tell them best are kept, those from before
+            among them, and ``training.patience`` ends the training. 0 for none.
+        callbacks
+            For the training of each member.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit` or `load`.
+        DataError, ShapeError
+            If texts or labels cannot be used; if a label was not seen in training.
+        TrainingError
+            If the loss becomes NaN or infinite.
+        """
+        self._require_fitted("fine_tune")
+        training = tuning(
+            self.training, max_steps=max_steps, learning_rate=learning_rate, schedule=schedule, validation=validation
+        )
+        given, said = _said(texts, labels)
+        if isinstance(texts, LabelledTexts):
+            require_known(texts, self.fitted_.classes)
+        self.fitted_ = fine_tuned(self.fitted_, self._recipe, given, said, training=training, callbacks=callbacks)
         return self
 
     def predict(self, texts: TextLike | LabelledTexts) -> npt.NDArray[Any] | list[list[Label]]:

@@ -17,11 +17,12 @@ from tidegate.specs.parts import PARTS, Network, network_parts
 from tidegate.specs.tagging import TagSchemes, WordFeatures
 from tidegate.text.tagging.answers import TaggedSpan, TaggerAnswers, written
 from tidegate.text.tagging.evaluation import TaggingEvaluation, compare, require_known
-from tidegate.text.tagging.fitting import Fitted, Recipe, fit_tagger
+from tidegate.text.tagging.fitting import Fitted, Recipe, fine_tuned, fit_tagger
 from tidegate.text.tagging.learned import arrays_of, described, restored
 from tidegate.text.tagging.sentences import Sentences, Tags, read_sentences
 from tidegate.text.tagging.teaching import Lesson
 from tidegate.training import Callback, History
+from tidegate.training.tuning import tuning
 
 if TYPE_CHECKING:
     from torch import nn
@@ -197,6 +198,55 @@ class Tagger(Estimator):
             held = read_sentences(*pair, width=given.width)
         lesson = None if teacher is None else self._lesson(teacher, given)
         self._take(fit_tagger(self._recipe, given, held, device=device, lesson=lesson, callbacks=callbacks))
+        return self
+
+    def fine_tune(
+        self,
+        sentences: Sentences,
+        tags: Tags | None = None,
+        *,
+        max_steps: int = 50,
+        learning_rate: float | None = None,
+        schedule: str | None = None,
+        validation: float = 0.0,
+        callbacks: Sequence[Callback] = (),
+    ) -> Self:
+        """Train a little more, on these sentences: new ones, or those of training after units were pruned.
+
+        Nothing is settled anew: vocabulary, types, baselines and how ``O`` is lowered stay. A saved file is left as it
+        is, and a training that fails leaves the tagger as it was.
+
+        Parameters
+        ----------
+        sentences, tags
+            As for `fit`; in the scheme of the first training, ``scheme_``, of the same types or some of them.
+        max_steps
+            Optimiser steps.
+        learning_rate
+            ``None``: a tenth of ``training.learning_rate``. What was pruned wants all of it.
+        schedule
+            Of the rate, as in `Training`; ``None`` leaves it constant.
+        validation
+            Share of the sentences that is not trained on: the weights of the highest F1 there are kept, and
+            ``training.patience`` ends the training. 0 for none.
+        callbacks
+            For the training of each member.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit` or `load`.
+        DataError
+            If the sentences cannot be used: tags that break the scheme, a type that was not in the training data.
+        TrainingError
+            If the loss becomes NaN or infinite.
+        """
+        self._require_fitted("fine_tune")
+        training = tuning(
+            self.training, max_steps=max_steps, learning_rate=learning_rate, schedule=schedule, validation=validation
+        )
+        given = read_sentences(sentences, tags, width=self.columns_)
+        self._take(fine_tuned(self.fitted_, self._recipe, given, training=training, callbacks=callbacks))
         return self
 
     def predict(self, sentences: Sentences) -> list[list[str]]:

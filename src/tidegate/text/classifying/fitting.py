@@ -21,6 +21,7 @@ from tidegate.data.text import LONGEST_WORD, Tokenizer
 from tidegate.data.vocabulary import PADDING, TokenVocabulary
 from tidegate.errors import DataError
 from tidegate.nn.temperature import fit_temperature
+from tidegate.specs import Training
 from tidegate.specs.text import TextColumns, Wide
 from tidegate.text.classifying.fitted import FittedTexts
 from tidegate.text.classifying.mixture import chosen_share, member_logits
@@ -31,8 +32,9 @@ from tidegate.text.classifying.teaching import Lesson
 from tidegate.text.classifying.wide import WideModel, WideTexts, fit_wide
 from tidegate.training import Callback, Supervised
 from tidegate.training.members import member_outputs, train_members
+from tidegate.training.tuning import tune_members
 
-__all__ = ["fit_texts"]
+__all__ = ["fine_tuned", "fit_texts"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -128,6 +130,58 @@ def fit_texts(
     return fitted
 
 
+def fine_tuned(
+    fitted: FittedTexts,
+    recipe: Recipe,
+    texts: Sequence[str],
+    labels: Sequence[Any],
+    *,
+    training: Training,
+    callbacks: Sequence[Callback] = (),
+) -> FittedTexts:
+    """Train copies of the networks further; vocabulary, classes, linear model, share and temperature stay.
+
+    Raises
+    ------
+    DataError
+        If a label was not seen in training, or no example can be held out.
+    TrainingError
+        If the loss becomes NaN or infinite.
+    """
+    classes = fitted.classes
+    target = classes.encode(labels)
+    material = _Material(
+        texts=texts,
+        tokens=[fitted.tokenizer.tokens(text) for text in texts],
+        target=target,
+        weight=classes.weights(target, recipe.class_weight),
+    )
+    examples, held = material.examples(fitted.vocabulary), None
+    if training.validation:
+        seed = derive_seed(recipe.seed, "validation")
+        kept, apart = stratified_holdout(classes.strata(target), training.validation, seed)
+        examples, held = examples.subset(kept), examples.subset(apart)
+    networks, history = tune_members(
+        fitted.networks,
+        examples,
+        _objective(classes),
+        validation=held,
+        training=training,
+        seed=recipe.seed,
+        metrics=_metrics(classes),
+        callbacks=lambda: callbacks,
+    )
+    return dataclasses.replace(fitted, networks=networks, history=history)
+
+
+def _objective(classes: Classes) -> Supervised:
+    return Supervised("binary_cross_entropy" if classes.several else "cross_entropy")
+
+
+def _metrics(classes: Classes) -> tuple[str, ...]:
+    return () if classes.several else ("accuracy",)
+
+
 def _read(texts: Sequence[str], tokenizer: Tokenizer, *, characters: bool) -> tuple[list[list[str]], tuple[str, ...]]:
     """Cut texts into tokens, and say how many hold more than is read of them."""
     read = [tokenizer.read(text) for text in texts]
@@ -165,7 +219,7 @@ def _trained(
         return network
 
     examples = train.examples(vocabulary)
-    objective = Supervised("binary_cross_entropy" if classes.several else "cross_entropy")
+    objective = _objective(classes)
     networks, history = train_members(
         make,
         examples if lesson is None else lesson.answered(examples, train.texts),
@@ -175,7 +229,7 @@ def _trained(
         members=recipe.members,
         seed=recipe.seed,
         device=device,
-        metrics=() if classes.several else ("accuracy",),
+        metrics=_metrics(classes),
         callbacks=lambda: callbacks,
     )
     marks = train.target if classes.several else np.eye(len(classes.names))[train.target]

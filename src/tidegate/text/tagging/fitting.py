@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from collections.abc import Sequence
 
@@ -29,8 +30,9 @@ from tidegate.text.tagging.vocabulary import TagVocabulary
 from tidegate.text.tagging.watching import watchers
 from tidegate.training import Callback, History
 from tidegate.training.members import train_members
+from tidegate.training.tuning import tune_members
 
-__all__ = ["Fitted", "Recipe", "fit_tagger"]
+__all__ = ["Fitted", "Recipe", "fine_tuned", "fit_tagger"]
 
 _EPOCHS = 30  # where neither epochs nor steps are asked for
 
@@ -155,6 +157,51 @@ def fit_tagger(
     )
 
 
+def fine_tuned(
+    fitted: Fitted,
+    recipe: Recipe,
+    given: ConllSentences,
+    *,
+    training: Training,
+    callbacks: Sequence[Callback] = (),
+) -> Fitted:
+    """Train copies of the networks further, on sentences tagged in the scheme of the first training.
+
+    Raises
+    ------
+    DataError
+        If there are none, tags break the scheme, or a type is new.
+    TrainingError
+        If the loss becomes NaN or infinite.
+    """
+    if not len(given):
+        raise DataError("expected tagged sentences to learn from, got none")
+    vocabulary, networks = fitted.vocabulary, copy.deepcopy(fitted.networks)
+    train = Part(given=given, spans=read_tags(given, fitted.scheme, repair=recipe.schemes.repair))
+    require_types(train.given, train.spans, vocabulary)
+    train, held = _held_out(train, training.validation, recipe.seed)
+    both = [train] if held is None else [train, held]
+    table, values = encoded([part.given for part in both], vocabulary, recipe.features)
+    counts = np.bincount(table.words[values[0].flat[:, 0]].numpy(), minlength=len(vocabulary.words) + 1)
+    table = table.to(next(networks.parameters()).device)
+    design = recipe.design(vocabulary)
+    targets = [_codes(part.tags(design.scheme), design.labels) for part in both]
+    examples = [TaggedExamples(each, target) for each, target in zip(values, targets, strict=True)]
+    for network in networks:  # a model from a file does not know how often it has seen a word
+        assert isinstance(network, TaggerNetwork)
+        network.encoder.chance.copy_(torch.from_numpy(_chances(recipe.features.unknown, counts)))
+    networks, history = tune_members(
+        networks,
+        examples[0],
+        TaggingObjective(table),
+        validation=examples[1] if held is not None else None,
+        training=training,
+        seed=recipe.seed,
+        callbacks=lambda: (*watchers(training, table, examples[1:], design.labels), *callbacks),
+    )
+    return dataclasses.replace(fitted, networks=networks, history=history)
+
+
 def require_types(given: ConllSentences, spans: Sequence[Sequence[Span]], vocabulary: TagVocabulary) -> None:
     """Refuse spans of types that were not in the training data. Raises `DataError` with the place of the first."""
     known = set(vocabulary.types)
@@ -182,7 +229,7 @@ def _parts(recipe: Recipe, given: ConllSentences, validation: ConllSentences | N
     if validation is not None and len(validation):
         held: Part | None = Part(given=validation, spans=read_tags(validation, scheme, repair=repair))
     else:
-        train, held = _held_out(train, recipe)
+        train, held = _held_out(train, recipe.training.validation, recipe.seed)
     if recipe.decide == "f1" and held is None:
         raise DataError(
             "decide='f1' chooses on validation sentences, and there are none; give fit(…, validation=…), or more "
@@ -191,14 +238,13 @@ def _parts(recipe: Recipe, given: ConllSentences, validation: ConllSentences | N
     return scheme, train, held
 
 
-def _held_out(part: Part, recipe: Recipe) -> tuple[Part, Part | None]:
+def _held_out(part: Part, share: float, seed: int) -> tuple[Part, Part | None]:
     """Hold sentences out at random; of few sentences, or a share of 0, none."""
     count = len(part.spans)
-    held = round(recipe.training.validation * count)
+    held = round(share * count)
     if not held or held >= count:
         return part, None
-    seed = derive_seed(recipe.seed, "validation")
-    order = np.random.Generator(np.random.Philox(key=seed)).permutation(count)
+    order = np.random.Generator(np.random.Philox(key=derive_seed(seed, "validation"))).permutation(count)
     rest, kept = order[held:].tolist(), order[:held].tolist()
     seen = {span.type for index in rest for span in part.spans[index]}
     # A type that is rare may lie in held-out sentences only: those are trained on.
