@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -15,7 +16,10 @@ from tidegate.nn.scaling import WindowScale
 from tidegate.training import Outcome
 from tidegate.training.losses import Loss, reduce_loss
 
-__all__ = ["EnsembleObjective", "ForecastEnsemble"]
+__all__ = ["Answers", "EnsembleObjective", "ForecastEnsemble", "median"]
+
+#: From a batch of windows to forecasts of them, ``[answer, batch, horizon, target]`` in the units of the data.
+Answers: TypeAlias = Callable[[Batch[Tensor]], Tensor]
 
 
 class ForecastEnsemble(nn.Module):
@@ -54,7 +58,7 @@ class ForecastEnsemble(nn.Module):
 
     def forward(self, batch: Batch[Tensor]) -> Tensor:
         """Give the point forecast, ``[batch, horizon, target]`` in the units of the data."""
-        return _median([network(batch) for network in self.networks])
+        return median([network(batch) for network in self.networks])
 
     def quantiles(
         self, batch: Batch[Tensor], probabilities: Tensor, generator: torch.Generator | None = None
@@ -80,7 +84,7 @@ class ForecastEnsemble(nn.Module):
 
     def uncalibrated(self, batch: Batch[Tensor], probabilities: Tensor, generator: torch.Generator | None) -> Tensor:
         """Give the quantiles as the heads see them; shaped as `quantiles`."""
-        found = _median([network.quantiles(batch, probabilities, generator) for network in self.networks])
+        found = median([network.quantiles(batch, probabilities, generator) for network in self.networks])
         return found.sort(dim=-1).values
 
     def scale(self, batch: Batch[Tensor]) -> WindowScale:
@@ -93,12 +97,24 @@ class ForecastEnsemble(nn.Module):
 
 
 class EnsembleObjective:
-    """The mean of the members' losses on a batch of windows; missing targets do not count."""
+    """The mean of the members' losses on a batch of windows; missing targets do not count.
+
+    Parameters
+    ----------
+    teacher
+        Forecasts to learn from in training, as if they had come; ``None`` for the truth alone.
+    share
+        How much the loss at these, their mean, counts; the loss at the truth counts for the rest.
+    """
+
+    def __init__(self, teacher: Answers | None = None, share: float = 0.0) -> None:
+        self.teacher, self.share = teacher, share
 
     def __call__(self, module: nn.Module, batch: Batch[Tensor]) -> Outcome:
         """Compare forecasts with targets in the scaled units of each window."""
         if not isinstance(module, ForecastEnsemble):
             raise TypeError(f"expected a ForecastEnsemble, got {type(module).__name__}")
+        answers = self.teacher(batch) if self.teacher is not None and module.training else None
         losses: list[Tensor] = []
         weight: float | Tensor = 0.0
         for network in module.networks:
@@ -106,9 +122,30 @@ class EnsembleObjective:
             each = batch.weight
             if each is not None and network.design.independent:
                 each = each.repeat(network.design.targets, *[1] * (each.ndim - 1))
-            loss, weight = reduce_loss(_measured(network, scale.scale, batch.unit), raw, target, observed, each)
+            measured = _measured(network, scale.scale, batch.unit)
+            loss, weight = reduce_loss(measured, raw, target, observed, each)
+            if answers is not None:
+                taught = _encoded(answers.to(target.device), network, scale, target)
+                expected, _ = reduce_loss(_mean_over(taught, measured), raw, target, observed, each)
+                loss = (1 - self.share) * loss + self.share * expected
             losses.append(loss)
         return Outcome(torch.stack(losses).mean(), weight)
+
+
+def _encoded(answers: Tensor, network: ForecastNetwork, scale: WindowScale, truth: Tensor) -> Tensor:
+    """Bring a teacher's answers to where the loss compares, ``[answer, batch, horizon, target]``.
+
+    What a student's transform cannot take, such as a forecast below 0 its logarithm, gives way to the truth.
+    """
+    if network.design.independent:
+        answers = torch.stack([apart(answer) for answer in answers])
+    scaled = torch.stack([scale.encode_all(answer) for answer in answers])
+    return torch.where(scaled.isfinite(), scaled, truth)
+
+
+def _mean_over(answers: Tensor, measured: Loss) -> Loss:
+    """Give a loss that is taken at each of some answers, whatever the target."""
+    return lambda output, _: measured(output, answers).mean(0)
 
 
 def _measured(network: ForecastNetwork, scale: Tensor, unit: Tensor | None) -> Loss:
@@ -132,7 +169,7 @@ def _measured(network: ForecastNetwork, scale: Tensor, unit: Tensor | None) -> L
     return loss
 
 
-def _median(parts: list[Tensor]) -> Tensor:
+def median(parts: list[Tensor]) -> Tensor:
     """Give the median over members, of an even number the mean of the middle two."""
     if len(parts) == 1:
         return parts[0]

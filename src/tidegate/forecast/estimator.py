@@ -15,6 +15,7 @@ from tidegate.errors import SpecError, StateError
 from tidegate.estimator import Estimator, register
 from tidegate.estimator.restoring import restored_history
 from tidegate.estimator.tables import long_enough, require_domain
+from tidegate.estimator.teaching import Teacher
 from tidegate.forecast.answers import Answers
 from tidegate.forecast.backtest import Backtest, Evaluation, backtest_folds, evaluate_windows, fit_folds, make_folds
 from tidegate.forecast.baselines import BASELINES, FloatArray
@@ -36,6 +37,7 @@ from tidegate.forecast.tables import (
     weighted_as,
     without_weights,
 )
+from tidegate.forecast.teaching import Lesson, require_heads
 from tidegate.specs import (
     Columns,
     Member,
@@ -51,12 +53,11 @@ from tidegate.specs.members import resolve_members
 from tidegate.specs.parts import PARTS, Network, network_parts
 from tidegate.specs.strategies import STRATEGIES, Strategy, resolve_strategy
 from tidegate.training import Callback, History
+from tidegate.training.tuning import tuning
 
 if TYPE_CHECKING:
-from tidegate.training.tuning import tuning
-    from torch import nn
-
     from narwhals.typing import IntoDataFrame
+    from torch import nn
 
 __all__ = ["Forecaster"]
 
@@ -200,6 +201,7 @@ class Forecaster(Estimator):
         data: IntoDataFrame | SeriesTable,
         *,
         skip_short: bool = False,
+        teacher: Teacher | None = None,
         callbacks: Sequence[Callback] = (),
     ) -> Self:
         """Train on a table of series.
@@ -210,13 +212,20 @@ class Forecaster(Estimator):
             A pandas or polars frame, or a `SeriesTable`.
         skip_short
             Leave out series that are shorter than the context and the horizon need, instead of refusing the table.
+        teacher
+            A fitted forecaster of the same horizon and columns, whose forecasts are learned from as well, by the same
+            loss (Saputra et al., 2019).
         callbacks
             For the training, beside the early stopping that ``training.patience`` asks for.
 
         Raises
         ------
         DataError
-            If the table cannot be used (`ColumnError`, `TimeStampError`, `ShortSeriesError`, …).
+            If the table cannot be used (`ColumnError`, `TimeStampError`, `ShortSeriesError`, …), by the model or by
+            the teacher.
+        SpecError
+            If the teacher is of another kind or horizon, only one of both is recursive, or the teacher gives points
+            where distributions are learned.
         TrainingError
             If the loss becomes NaN or infinite.
         """
@@ -225,7 +234,8 @@ class Forecaster(Estimator):
         table = read_table(data, self.columns)
         for scaling in recipe.scalings:
             require_domain(table, scaling)
-        fitted = fit_forecaster(recipe, table, skip_short=skip_short, device=device, callbacks=callbacks)
+        lesson = None if teacher is None else self._lesson(teacher, table)
+        fitted = fit_forecaster(recipe, table, skip_short=skip_short, device=device, lesson=lesson, callbacks=callbacks)
         self._take(fitted.network, fitted.settled, fitted.history, fitted.notes)
         vars(self).pop("recent_", None)  # rows of another model
         return self
@@ -441,6 +451,8 @@ class Forecaster(Estimator):
         *,
         max_steps: int = 50,
         learning_rate: float | None = None,
+        schedule: str | None = None,
+        validation: float = 0.0,
         callbacks: Sequence[Callback] = (),
     ) -> Self:
         """Train a little more, on new rows.
@@ -451,8 +463,6 @@ class Forecaster(Estimator):
 
         Parameters
         ----------
-        schedule: str | None = None,
-        validation: float = 0.0,
         rows
             As for `fit`.
         max_steps
@@ -508,6 +518,27 @@ class Forecaster(Estimator):
             members=resolve_members(self.members),
             seed=self.seed,
         )
+
+    def _lesson(self, teacher: Teacher, table: SeriesTable) -> Lesson:
+        model = teacher.of(self)
+        teacher.refuse_temperature("a forecast")
+        if model.horizon != self.horizon:
+            raise SpecError(
+                f"the teacher forecasts {model.horizon} steps, the student {self.horizon}; give both the same"
+            )
+        model._likened(table, weighted=True)
+        theirs, own = model._recipe.strategy, self._recipe.strategy
+        if isinstance(theirs, Recursive) != isinstance(own, Recursive):
+            raise SpecError(
+                "a recursive network learns each step from the true steps before it, others learn all steps from the "
+                f"context alone; the teacher is {theirs.kind!r}, the student {own.kind!r}: take 'recursive' for both "
+                "or neither"
+            )
+        lesson = Lesson(
+            ensemble=model.network_, settled=model.settled_, share=teacher.share, recursive=isinstance(own, Recursive)
+        )
+        require_heads(lesson, self.uncertainty)
+        return lesson
 
     def _take(self, network: ForecastEnsemble, settled: Settled, history: History, notes: tuple[str, ...]) -> None:
         self.network_, self.settled_, self.history_, self.notes_ = network, settled, history, notes

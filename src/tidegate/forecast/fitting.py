@@ -21,6 +21,7 @@ from tidegate.forecast.recipe import Recipe
 from tidegate.forecast.sampling import chances
 from tidegate.forecast.scores import seasonal_scales
 from tidegate.forecast.settled import Settled
+from tidegate.forecast.teaching import Lesson, require_alike
 from tidegate.nn.calibration import PROBABILITIES, Calibration, fit_calibration
 from tidegate.specs import Training
 from tidegate.training import Callback, History, fit
@@ -47,12 +48,15 @@ def fit_forecaster(
     *,
     skip_short: bool,
     device: torch.device,
+    lesson: Lesson | None = None,
     callbacks: Sequence[Callback] = (),
 ) -> Fitted:
-    """Settle, build, train, and calibrate where the recipe asks for it.
+    """Settle, build, train, on a teacher's forecasts too where there is a ``lesson``, and calibrate if asked for.
 
     Raises
     ------
+    DataError
+        If the teacher reads other covariates.
     ShortSeriesError
         If a series (with ``skip_short``: every series) is too short.
     TrainingError
@@ -64,9 +68,20 @@ def fit_forecaster(
         held = None if plan.validation is None else dataclasses.replace(plan.validation, units=units)
         plan = dataclasses.replace(plan, train=dataclasses.replace(plan.train, units=units), validation=held)
     settled = recipe.settle(plan)
+    if lesson is not None:
+        require_alike(lesson.settled, settled)
+        lesson = dataclasses.replace(lesson, codes=series_codes(lesson.settled.ids, plan.table))
     designs = recipe.designs(settled)
     ensemble = build_ensemble(designs, plan, recipe.seed, device)
-    history = train(ensemble, plan.train, plan.validation, recipe.training, seed=recipe.seed, callbacks=callbacks)
+    history = train(
+        ensemble,
+        plan.train,
+        plan.validation,
+        recipe.training,
+        seed=recipe.seed,
+        lesson=lesson,
+        callbacks=callbacks,
+    )
     notes = (*table.notes, *plan.notes)
     if recipe.uncertainty.head == "point" and recipe.uncertainty.calibration and plan.calibration is None:
         raise ShortSeriesError(
@@ -82,7 +97,13 @@ def fit_forecaster(
         if recipe.uncertainty.refit:
             ensemble = build_ensemble(designs, plan, recipe.seed, device)
             history = train_again(
-                ensemble, plan, recipe.training, seed=recipe.seed, steps=history.steps, callbacks=callbacks
+                ensemble,
+                plan,
+                recipe.training,
+                seed=recipe.seed,
+                steps=history.steps,
+                lesson=lesson,
+                callbacks=callbacks,
             )
         ensemble.calibration = calibration
     return Fitted(network=ensemble.eval(), settled=settled, history=history, notes=notes)
@@ -104,12 +125,16 @@ def train(
     training: Training,
     *,
     seed: int,
+    lesson: Lesson | None = None,
     callbacks: Sequence[Callback] = (),
     codes: IntArray | None = None,
 ) -> History:
     """Train all members together; ``codes`` number the series ``[series]`` where the table's own order does not."""
     if training.epochs is None and training.max_steps is None:
         training = dataclasses.replace(training, max_steps=min(_MOST_STEPS, _LEAST_STEPS + len(windows)))
+    objective = EnsembleObjective()
+    if lesson is not None:
+        windows, objective = lesson.widened(windows), EnsembleObjective(lesson, lesson.share)
     batches = Batches(
         windows if codes is None else _Numbered(windows, codes),
         training.batch_size,
@@ -121,7 +146,7 @@ def train(
     if validation is not None:
         held = Batches(validation if codes is None else _Numbered(validation, codes), max(training.batch_size, 256))
     with seeded(derive_seed(seed, "training")):
-        return fit(ensemble, batches, EnsembleObjective(), training=training, validation=held, callbacks=callbacks)
+        return fit(ensemble, batches, objective, training=training, validation=held, callbacks=callbacks)
 
 
 def train_again(
@@ -131,6 +156,7 @@ def train_again(
     *,
     seed: int,
     steps: int,
+    lesson: Lesson | None = None,
     callbacks: Sequence[Callback] = (),
 ) -> History:
     """Train on all rows, those that stopped or calibrated the first training too, for as many steps as that made."""
@@ -144,7 +170,7 @@ def train_again(
     )
     everything = dataclasses.replace(everything, units=plan.train.units)
     again = dataclasses.replace(training, epochs=None, max_steps=max(steps, 1), patience=None)
-    return train(ensemble, everything, None, again, seed=seed, callbacks=callbacks)
+    return train(ensemble, everything, None, again, seed=seed, lesson=lesson, callbacks=callbacks)
 
 
 def _units(table: SeriesTable, season: int) -> FloatArray:
