@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 
 from tidegate.export.ports import Port
@@ -52,3 +53,12 @@ class Exportable:
     times: tuple[int, ...]
     metadata: dict[str, Any]
     notes: tuple[str, ...] = ()
+
+    def examples(self) -> list[Tensor]:
+        """Draw an example of each input, in order."""
+        drawn = self.sample(np.random.default_rng(0), 3, self.times[-1])
+        return [torch.from_numpy(np.asarray(drawn[port.name])) for port in self.inputs]
+
+    def doors(self, axes: Sequence[tuple[str | int, ...]]) -> list[Port]:
+        """Give the outputs with the axes that were found by tracing."""
+        return [dataclasses.replace(port, axes=each) for port, each in zip(self.outputs, axes, strict=True)]

@@ -8,9 +8,6 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-import torch
-
 from tidegate._core.files import write_bytes
 from tidegate._core.version import __version__
 from tidegate.errors import UnsupportedError
@@ -23,7 +20,7 @@ from tidegate.export.ports import described
 from tidegate.export.program import output_axes, traced
 from tidegate.export.verify import Session, Trial, verified
 
-__all__ = ["Exported", "export_onnx", "exported", "worst_of"]
+__all__ = ["Exported", "entries", "export_onnx", "exported", "worst_of"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -33,9 +30,11 @@ class Exported:
     Attributes
     ----------
     content
-        The bytes of the ``.onnx`` file.
+        The bytes of the file.
+    format, runtime
+        What it is, and what it was tried in.
     opset, ir_version
-        Of the graph.
+        Of an ONNX graph; else ``None``.
     nodes
         How many there are of each operator, those of loops' bodies counted once.
     inputs, outputs
@@ -47,8 +46,10 @@ class Exported:
     """
 
     content: bytes
-    opset: int
-    ir_version: int
+    format: str = f"ONNX, opset {OPSET}, IR version {IR_VERSION}"
+    runtime: str = "ONNX Runtime"
+    opset: int | None = None
+    ir_version: int | None = None
     nodes: dict[str, int]
     inputs: tuple[dict[str, Any], ...]
     outputs: tuple[dict[str, Any], ...]
@@ -110,12 +111,10 @@ def export_onnx(
 def exported(model: Exportable) -> Exported:
     """Trace, translate, describe and verify. Raises as `export_onnx`."""
     require_onnx()
-    generator = np.random.default_rng(0)
-    example = model.sample(generator, 3, model.times[-1])
-    tensors = [torch.from_numpy(np.asarray(example[port.name])) for port in model.inputs]
-    program = traced(model.module, tensors, model.inputs, positional=model.positional, functions=WrittenOut())
-    found = output_axes(program, model.inputs)
-    doors = [dataclasses.replace(port, axes=axes) for port, axes in zip(model.outputs, found, strict=True)]
+    program = traced(
+        model.module, model.examples(), model.inputs, positional=model.positional, functions=WrittenOut()
+    )
+    doors = model.doors(output_axes(program, model.inputs))
     proto = converted(program, model.inputs, doors)
     inputs, outputs = _ports(proto.graph.input, model.inputs), _ports(proto.graph.output, doors)
     _describe(proto, model, inputs, outputs)
@@ -149,11 +148,15 @@ def _ports(values: Any, ports: Sequence[Any]) -> tuple[dict[str, Any], ...]:
 
 
 def _describe(proto: Any, model: Exportable, inputs: Sequence[Mapping[str, Any]], outputs: Any) -> None:
-    """Write down what the file is: who reads it must not need Tidegate to know."""
     import onnx
 
     proto.producer_name, proto.producer_version = "tidegate", __version__
-    entries = {
+    onnx.helper.set_model_props(proto, entries(model, inputs, outputs))
+
+
+def entries(model: Exportable, inputs: Sequence[Mapping[str, Any]], outputs: Any) -> dict[str, str]:
+    """Say what a file is: who reads it must not need Tidegate to know."""
+    return {
         "tidegate.kind": model.kind,
         "tidegate.version": __version__,
         "tidegate.inputs": json.dumps(inputs, ensure_ascii=False),
@@ -161,4 +164,3 @@ def _describe(proto: Any, model: Exportable, inputs: Sequence[Mapping[str, Any]]
         "tidegate.model": json.dumps(model.metadata, ensure_ascii=False, default=str),
         "tidegate.notes": json.dumps(model.notes, ensure_ascii=False),
     }
-    onnx.helper.set_model_props(proto, entries)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -11,7 +12,7 @@ import torch
 from tidegate.errors import StateError
 from tidegate.export.exportable import Arrays, Exportable
 
-__all__ = ["TOLERANCE", "Session", "Trial", "relative_difference", "verified"]
+__all__ = ["TOLERANCE", "Runs", "Session", "Trial", "relative_difference", "verified"]
 
 TOLERANCE = 1e-4
 _BATCHES = (1, 5)
@@ -25,6 +26,14 @@ class Trial:
     time: int
     ragged: bool
     difference: float
+
+
+class Runs(Protocol):
+    """An exported file in a runtime."""
+
+    def run(self, inputs: Arrays) -> Sequence[np.ndarray[Any, Any]]:
+        """Answer inputs by name; the outputs in order."""
+        ...
 
 
 class Session:
@@ -52,7 +61,9 @@ class Session:
         return answers
 
 
-def verified(session: Session, model: Exportable, *, seed: int = 0) -> tuple[Trial, ...]:
+def verified(
+    session: Runs, model: Exportable, *, batches: Sequence[int] = _BATCHES, seed: int = 0
+) -> tuple[Trial, ...]:
     """Compare a graph with its model: at several numbers of steps, with one row and with many, ragged where it can be.
 
     Raises
@@ -63,7 +74,7 @@ def verified(session: Session, model: Exportable, *, seed: int = 0) -> tuple[Tri
     generator = np.random.default_rng(seed)
     trials = []
     for time in model.times:
-        for batch in _BATCHES:
+        for batch in batches:
             given = model.sample(generator, batch, time)
             expected = model.reference({name: torch.from_numpy(np.asarray(array)) for name, array in given.items()})
             found = session.run(given)
