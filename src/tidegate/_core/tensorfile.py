@@ -77,7 +77,7 @@ def write(
     from safetensors.numpy import save
 
     contiguous = {name: np.ascontiguousarray(array).reshape(array.shape) for name, array in arrays.items()}
-    text = json.dumps(description, sort_keys=True, allow_nan=False)
+    text = _text(description)
     metadata = {
         "format": format,
         "version": str(version),
@@ -106,7 +106,7 @@ def read(path: str | os.PathLike[str], *, format: str, version: int) -> TensorFi
         arrays = load(Path(path).read_bytes())
     except SafetensorError as error:
         raise FileFormatError(f"{str(path)!r} is damaged: {error}") from error
-    if _digest(_description_text(header), arrays) != header.digest:
+    if _digest(_text(header.description), arrays) != header.digest:
         raise FileFormatError(
             f"{str(path)!r} was altered or damaged after it was written: its content does not match its SHA-256; "
             "take a fresh copy"
@@ -123,6 +123,7 @@ def read_header(path: str | os.PathLike[str], *, format: str, version: int) -> H
     shapes = _check_layout(file, raw, size - _prefix(file))
     try:
         description = json.loads(metadata["description"])
+        _text(description)  # what cannot be written, such as 1e999 or what is nested too deeply, was never written
         digest = metadata["sha256"]
     except (KeyError, ValueError, TypeError, RecursionError) as error:
         raise FileFormatError(f"{str(file)!r} has a broken description: {error}") from error
@@ -149,8 +150,8 @@ def _ordered(content: bytes) -> bytes:
     return len(header).to_bytes(8, "little") + header + content[start:]
 
 
-def _description_text(header: Header) -> str:
-    return json.dumps(header.description, sort_keys=True, allow_nan=False)
+def _text(description: Mapping[str, Any]) -> str:
+    return json.dumps(description, sort_keys=True, allow_nan=False)
 
 
 def _digest(description: str, arrays: Mapping[str, np.ndarray[Any, Any]]) -> str:

@@ -35,8 +35,12 @@ def json_object(body: bytes | memoryview) -> dict[str, Any]:
 
 
 def json_bytes(value: Any) -> bytes:
-    """Write JSON."""
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+    """Write JSON; text that is no Unicode, which a client may have sent as an escape, goes back as it came."""
+    written = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    try:
+        return written.encode()
+    except UnicodeEncodeError:
+        return json.dumps(value, allow_nan=False, separators=(",", ":")).encode()
 
 
 def asked_of(body: bytes, header: int | None) -> tuple[Asked, str | None, Mapping[str, bool]]:
