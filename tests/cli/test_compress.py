@@ -104,7 +104,7 @@ def test_what_loses_too_much_is_not_written(
         (("--train", "train.csv"), "--train is for --prune and --student; leave it out, or add one of these"),
         (("--steps", "4"), "--steps are those after --prune; leave it out, or add --prune"),
         (("--prune", "1.5", "--train", "train.csv"), "more than 0 and less than 1; got 1.5"),
-        (("--student", "0", "--train", "train.csv"), "hidden-size must be a whole number of at least 1; got 0"),
+        (("--student", "0", "--train", "train.csv"), "--student must be a whole number of at least 1; got 0"),
         (("--prune", "0.5", "--train", "train.csv", "--steps", "0"), "max-steps must be a whole number of at least 1"),
         (("--prune", "0.5", "--train", "absent.csv"), "absent.csv"),
     ],

@@ -94,6 +94,8 @@ def _check(options: Options) -> None:
     if options.weights is not None:
         checks.one_of("--weights", options.weights, STORAGES)
     checks.at_least("--max-loss", options.max_loss, 0)
+    if options.student is not None:
+        checks.whole("--student", options.student)
     trains = {"--prune": options.prune, "--student": options.student}
     asked = [flag for flag, value in trains.items() if value is not None]
     if asked and options.train is None:
@@ -106,7 +108,7 @@ def _check(options: Options) -> None:
 
 def _smaller(options: Options, model: Any, console: Console) -> Any:
     """Do what was asked for, in the order in which it makes sense."""
-    from tidegate.compress import prune, quantize
+    from tidegate.compress import distill, prune, quantize
 
     if options.train is not None:
         data = labelled_data(model, options.train, console)

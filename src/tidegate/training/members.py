@@ -14,6 +14,7 @@ from tidegate._core.seeds import derive_seed, seeded
 from tidegate.data.batches import Batch, Batches, IntArray, Source
 from tidegate.data.bucketing import BucketedBatches, in_length_order
 from tidegate.data.ragged import RaggedSource
+from tidegate.kernels.packing import packed
 from tidegate.specs import Training, checks
 from tidegate.training.averages import Metric
 from tidegate.training.callbacks.base import Callback
@@ -132,7 +133,7 @@ def member_outputs(
     ask = _plain if call is None else call
     order = in_length_order(source.lengths, batch_size)
     answers: list[list[Tensor]] = [[] for _ in networks]
-    with torch.inference_mode():
+    with torch.inference_mode(), packed(networks):
         for indices in order:
             batch = to_batch(source.batch(indices), device)
             for answer, network in zip(answers, networks, strict=True):
