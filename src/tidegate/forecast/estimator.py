@@ -468,7 +468,7 @@ class Forecaster(Estimator):
         max_steps
             Optimiser steps.
         learning_rate
-            ``None``: a tenth of ``training.learning_rate``. What was pruned wants all of it.
+            ``None``: a tenth of ``training.learning_rate``. What was pruned wants more, such as a third.
         schedule
             Of the rate, as in `Training`; ``None`` leaves it constant.
         validation

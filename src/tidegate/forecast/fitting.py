@@ -10,7 +10,8 @@ import numpy as np
 import torch
 
 from tidegate._core.seeds import derive_seed, seeded
-from tidegate.data import Batch, Batches, IntArray, SeriesTable, Windows, split_bounds
+from tidegate.data import Batches, IntArray, SeriesTable, Windows, split_bounds
+from tidegate.data.numbering import NumberedWindows
 from tidegate.errors import ShortSeriesError
 from tidegate.forecast.answers import Answers, series_codes
 from tidegate.forecast.baselines import FloatArray
@@ -136,7 +137,7 @@ def train(
     if lesson is not None:
         windows, objective = lesson.widened(windows), EnsembleObjective(lesson, lesson.share)
     batches = Batches(
-        windows if codes is None else _Numbered(windows, codes),
+        windows if codes is None else NumberedWindows(windows, codes),
         training.batch_size,
         shuffle=True,
         seed=derive_seed(seed, "batches"),
@@ -144,7 +145,8 @@ def train(
     )
     held = None
     if validation is not None:
-        held = Batches(validation if codes is None else _Numbered(validation, codes), max(training.batch_size, 256))
+        asked = validation if codes is None else NumberedWindows(validation, codes)
+        held = Batches(asked, max(training.batch_size, 256))
     with seeded(derive_seed(seed, "training")):
         return fit(ensemble, batches, objective, training=training, validation=held, callbacks=callbacks)
 
@@ -253,18 +255,3 @@ def calibrated(
     centre, quantiles, target, observed = (torch.cat(column) for column in zip(*parts, strict=True))
     calibration, notes = fit_calibration(centre, quantiles, target, observed)
     return calibration.to(device), tuple(notes)
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class _Numbered:
-    """Windows whose series bear the numbers of an earlier training, −1 where they were not in it."""
-
-    windows: Windows
-    codes: IntArray
-
-    def __len__(self) -> int:
-        return len(self.windows)
-
-    def batch(self, indices: IntArray) -> Batch[np.ndarray]:
-        batch = self.windows.batch(indices)
-        return dataclasses.replace(batch, series=self.codes[self.windows.series[indices]])
