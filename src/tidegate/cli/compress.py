@@ -143,6 +143,6 @@ def _rows(found: Comparison) -> list[tuple[str, ...]]:
             found.measure,
             f"{found.sign * before.score:.4f}",
             f"{found.sign * after.score:.4f}",
-            f"{100 * found.loss:+.2f} % lost",
+            f"{100 * found.loss:.2f} % lost",
         ),
     ]
