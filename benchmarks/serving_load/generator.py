@@ -23,7 +23,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # as a program of its own it is in no package
 
-from serving_load.http2 import Connection, End, Frames  # noqa: E402
+from serving_load.http2 import Connection, End, Frames
 
 METHOD = "/inference.GRPCInferenceService/ModelInfer"
 _MOST_ENDS = 5  # messages of refusals that are reported
@@ -57,9 +57,12 @@ class Shape:
         Seconds from a refusal to the next call in its place.
     timeout
         Seconds that the server is given for each.
+    burst
+        Calls of a rate that begin at once.
     """
 
     duration: float
+    burst: int = 1
     in_flight: int = 1 << 30
     rate: float | None = None
     pause: float = 0.005
@@ -90,6 +93,7 @@ class Load:
         self._leaving: list[Connection] = []  # that only end what is in flight on them
         self._turn = 0
         self._began: dict[tuple[Connection, int], float] = {}
+        self._again: set[tuple[Connection, int]] = set()  # calls that are tried for the second time
         self._ends: list[End] = []
         self.stopped = False
         self.clear()
@@ -115,11 +119,13 @@ class Load:
             stopped = self.stopped or now >= end
             wake = end
             if shape.rate is not None:
-                while due < most and began + due / shape.rate <= now and not self.stopped:
-                    self._begin(began + due / shape.rate)
+                while due < most and not self.stopped:
+                    wake = began + due // shape.burst * shape.burst / shape.rate
+                    if wake > now:
+                        break
+                    self._begin(wake)
                     due += 1
                 stopped = self.stopped or due == most
-                wake = began + due / shape.rate
             elif not stopped:
                 while resting and resting[0] <= now:
                     resting.popleft()
@@ -132,6 +138,7 @@ class Load:
             resting.extend([time.perf_counter() + shape.pause] * refused)
         self.ends["NO END"] += len(self._began)
         self._began.clear()
+        self._again.clear()
         return time.perf_counter() - began
 
     def close(self) -> None:
@@ -139,12 +146,15 @@ class Load:
         for connection in (*self._open, *self._leaving):
             connection.close()
 
-    def _begin(self, began: float) -> None:
+    def _begin(self, began: float, *, again: bool = False) -> None:
         while len(self._open) < self._channels:
             self._open.append(self._connect())
         self._turn += 1
         connection = self._open[self._turn % self._channels]
-        self._began[connection, connection.call()] = began
+        key = connection, connection.call()
+        self._began[key] = began
+        if again:
+            self._again.add(key)
 
     def _connect(self) -> Connection:
         """Connect, as soon as somebody listens."""
@@ -199,21 +209,24 @@ class Load:
         return sum(self._count(connection, end) for end in ends)
 
     def _count(self, connection: Connection, end: End) -> int:
-        began = self._began.pop((connection, end.stream))
-        self.ends[end.code] += 1
-        if end.code == "OK":
+        key = connection, end.stream
+        began = self._began.pop(key)
+        again = key in self._again
+        self._again.discard(key)
+        code = "UNAVAILABLE" if again and end.code == "RETRY" else end.code  # once, as stock clients do
+        self.ends[code] += 1
+        if code == "OK":
             self.seconds.append(time.perf_counter() - began)
             self.first = self.first or end.content
             return 0
-        self.details[f"{end.code}: {end.message[:100]}"] += 1
-        if end.code == "RETRY":
-            connection.leaving = True
-            if connection in self._open:
+        self.details[f"{code}: {end.message[:100]}"] += 1
+        if code == "RETRY":
+            if connection.leaving and connection in self._open:
                 self._open.remove(connection)
                 self._leaving.append(connection)
-            self._begin(began)
+            self._begin(began, again=True)
             return 0
-        if end.code == "RESOURCE_EXHAUSTED":
+        if code == "RESOURCE_EXHAUSTED":
             self.refused_seconds.append(time.perf_counter() - began)
         return 1
 
@@ -235,13 +248,14 @@ def summary(load: Load, wall: float, cpu: float) -> dict[str, Any]:
 
 def main(asked: dict[str, Any]) -> dict[str, Any]:
     """Run what is asked for."""
-    body = request(asked["model"], np.random.default_rng(0).normal(100, 10, (1, asked["context"], 1)))
+    shape = (asked.get("rows", 1), asked["context"], 1)
+    body = request(asked["model"], np.random.default_rng(0).normal(100, 10, shape))
     timeout = asked.get("timeout", 10.0)
     load = Load(asked["address"], body, channels=asked.get("channels", 2), timeout=timeout)
     load.run(Shape(duration=asked.get("warm", 0.5), in_flight=8, timeout=timeout))
     load.clear()
     signal.signal(signal.SIGTERM, lambda *_: setattr(load, "stopped", True))
-    named = {name: asked[name] for name in ("duration", "in_flight", "rate", "pause") if name in asked}
+    named = {name: asked[name] for name in ("duration", "in_flight", "rate", "pause", "burst") if name in asked}
     cpu = time.process_time()
     wall = load.run(Shape(timeout=timeout, **named))
     cpu = time.process_time() - cpu

@@ -7,6 +7,7 @@ from the frames. A few microseconds a call leave the machine to the server, whic
 from __future__ import annotations
 
 import collections
+import contextlib
 import dataclasses
 import socket
 import struct
@@ -27,6 +28,7 @@ _PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 _DATA, _HEADERS, _RESET, _SETTINGS, _PING, _GOAWAY, _WINDOW, _CONTINUATION = 0, 1, 3, 4, 6, 7, 8, 9
 _END_STREAM, _ACK, _END_HEADERS, _PADDED, _PRIORITY = 1, 1, 4, 8, 0x20
 _REFUSED, _CANCEL = 7, 8
+_MOST_STREAMS = 3
 _HEAD = struct.Struct(">HBBBI")  # length (2 + 1 bytes), kind, flags, stream
 _OPEN = 1 << 30  # bytes that the server may send before it is told that they were read
 _LARGEST_FRAME = 16_384
@@ -123,11 +125,13 @@ class Connection:
         self.leaving = False  # the server takes no more calls on it
         self._frames = frames
         self._next = 1
-        self._held: collections.deque[int] = collections.deque()  # streams that wait for the server's window
+        self._held: collections.deque[int] = collections.deque()  # streams that wait for room
         self._window = 65_535
+        self._most = 100  # streams at once, until the server says how many
         self._eaten = 0
         self._rest = b""
         self._block = b""
+        self._ends = False  # whether the headers that are being read are the last
         self._contents: dict[int, bytes] = {}
         self._out = bytearray(_PREFACE)
         self._write(_SETTINGS, 0, 0, struct.pack(">HIHIHI", 1, 0, 2, 0, 4, _OPEN))
@@ -150,10 +154,8 @@ class Connection:
     def flush(self) -> None:
         """Send what there is to send, as far as the socket takes it. Raises `OSError` if it is broken."""
         if self._out:
-            try:
+            with contextlib.suppress(BlockingIOError):
                 del self._out[: self.sock.send(self._out)]
-            except BlockingIOError:
-                pass
 
     def receive(self) -> Iterator[End]:
         """Read what has come; give the calls that have ended by it. Raises `OSError` if the connection is over."""
@@ -185,7 +187,8 @@ class Connection:
             self._eat(len(payload))
         elif kind in (_HEADERS, _CONTINUATION):
             self._block += payload if kind == _CONTINUATION else _unpadded(payload, flags)
-            self._ends = bool(flags & _END_STREAM) if kind == _HEADERS else self._ends
+            if kind == _HEADERS:
+                self._ends = bool(flags & _END_STREAM)
             if flags & _END_HEADERS:
                 block, self._block = self._block, b""
                 headers = decoded(block)  # of every block: what it says of the table must be seen
@@ -196,18 +199,25 @@ class Connection:
                 code = int.from_bytes(payload)
                 names = {_REFUSED: "RETRY", _CANCEL: "CANCELLED"}
                 yield self._finish(stream, names.get(code, "INTERNAL"), f"the stream was reset with code {code}")
-        elif kind == _SETTINGS and not flags & _ACK:
+        elif kind == _GOAWAY:
+            self.leaving = True
+            last = int.from_bytes(payload[:4])
+            for each in [each for each in self.in_flight if each > last]:
+                yield self._finish(each, "RETRY", "the server went away before it")
+        else:
+            self._control(kind, flags, stream, payload)
+
+    def _control(self, kind: int, flags: int, stream: int, payload: bytes) -> None:
+        """Do what the server asks of the connection."""
+        if kind == _SETTINGS and not flags & _ACK:
+            for name, value in struct.iter_unpack(">HI", payload):
+                self._most = value if name == _MOST_STREAMS else self._most
             self._write(_SETTINGS, _ACK, 0, b"")
         elif kind == _PING and not flags & _ACK:
             self._write(_PING, _ACK, 0, payload)
         elif kind == _WINDOW and stream == 0:
             self._window += int.from_bytes(payload)
             self._release()
-        elif kind == _GOAWAY:
-            self.leaving = True
-            last = int.from_bytes(payload[:4])
-            for each in [each for each in self.in_flight if each > last]:
-                yield self._finish(each, "RETRY", "the server went away before it")
 
     def _ended(self, stream: int, headers: dict[str, str]) -> End:
         status = headers.get("grpc-status", "")
@@ -219,13 +229,18 @@ class Connection:
     def _finish(self, stream: int, code: str, message: str) -> End:
         self.in_flight.discard(stream)
         content = self._contents.pop(stream, b"")
+        self._release()
         if code == "OK" and (len(content) < 5 or _PREFIX.unpack_from(content) != (0, len(content) - 5)):
             return End(stream, "DATA_LOSS", f"an answer of {len(content)} bytes is not what its prefix says")
         return End(stream, code, message, content[5:])
 
     def _release(self) -> None:
-        """Write the calls that the window of the server has room for."""
-        while self._held and self._window >= self._frames.size:
+        """Write the calls that the server has room for: in its window, and among its streams."""
+        while (
+            self._held
+            and self._window >= self._frames.size
+            and len(self.in_flight) - len(self._held) < self._most  # those that have been sent
+        ):
             self._window -= self._frames.size
             self._out += self._frames.call(self._held.popleft())
 

@@ -123,6 +123,8 @@ def test_a_reload_loses_no_request(
             until(lambda: len(asking.answers) > count + 10)  # noqa: B023 - called at once
             each.save(folder / FILE)
             until(lambda: server.engine.reloads["read"] == number)  # noqa: B023
+        count = len(asking.answers)
+        until(lambda: len(asking.answers) > count + 10)
     assert asking.refusals == []
     close = [[bool(np.allclose(answer, each, rtol=1e-5)) for each in both] for answer in asking.answers]
     assert all(sum(each) == 1 for each in close)  # each answer is that of one model, whole
@@ -207,22 +209,30 @@ def test_a_draining_server_says_so(start: Start, folder: Path, values: np.ndarra
     assert unready.value.code == 503
 
 
-def test_too_many_at_once_are_refused(start: Start, folder: Path, values: np.ndarray) -> None:
-    limits = Limits(poll=60, delay=0.5, batch=1024, queue=3, concurrency=5)
-    with start(folder, limits=limits) as server:
+def test_too_many_at_once_are_refused(
+    start: Start, folder: Path, values: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = threading.Event()
+    with start(folder, limits=Limits(poll=60, delay=0, queue=3)) as server:
+        served = server.engine.find("load").served
+        run = served.run
+        monkeypatch.setattr(served, "run", lambda rows: run(rows) if gate.wait(20) else None)
         channel = grpc.insecure_channel(f"127.0.0.1:{server.grpc_port}")
+        waiting = [infer(channel).future(request(values), timeout=20)]
+        until(lambda: server.engine.in_flight == 1)  # and the model is busy with it
+        waiting += [infer(channel).future(request(values), timeout=20) for _ in range(3)]
+        until(lambda: server.engine.in_flight == 4)
         began = time.monotonic()
-        waiting = [infer(channel).future(request(values), timeout=20) for _ in range(3)]
-        until(lambda: server.engine.in_flight == 3)
         with pytest.raises(grpc.RpcError) as caught:
             infer(channel)(request(values), timeout=20)
         refused = time.monotonic() - began
+        gate.set()
         results = [forecast(future.result()) for future in waiting]
         channel.close()
     assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
     assert caught.value.details() == "3 requests wait for model 'load' already, the most it takes; try later"
-    assert refused < 0.5  # at once: before those that wait are answered
-    assert len(results) == 3
+    assert refused < 5  # at once: before those that wait are answered
+    assert len(results) == 4
 
 
 def test_concurrency_is_bounded_over_both_protocols(start: Start, folder: Path, values: np.ndarray) -> None:

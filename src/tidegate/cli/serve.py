@@ -31,7 +31,7 @@ class _LimitFlags:
     message: Annotated[int, Option("--max-message", help="MiB of a request or an answer.")] = 16
     rows: Annotated[int, Option("--max-rows", help="Rows of a request.")] = 1024
     batch: Annotated[int, Option("--max-batch", help="Rows that go through a network together.")] = 64
-    delay: Annotated[float, Option("--max-delay", help="Milliseconds that a request waits for others.")] = 1.0
+    delay: Annotated[float, Option("--max-delay", help="Milliseconds that a request waits for others.")] = 5.0
     queue: Annotated[int, Option("--max-queue", help="Requests that wait for a model; one more is refused.")] = 256
     concurrency: Annotated[int, Option("--max-concurrency", help="Requests at once, of all models.")] = 1024
     sequences: Annotated[int, Option("--max-sequences", help="Streams that are kept, of each model.")] = 10_000

@@ -1,8 +1,8 @@
 """Dynamic batching: requests that wait for a model go through its network together.
 
 Requests arrive in the event loop and are answered in one thread of the model's own. While that is busy they wait in a
-bounded queue, which bounds memory and waiting: a request that finds it full is refused at once. The queue belongs to the
-event loop alone: the thread is handed a batch at a time, so that a request costs no lock and wakes nobody.
+bounded queue, which bounds memory and waiting: a request that finds it full is refused at once. The queue belongs to
+the event loop alone: the thread is handed a batch at a time, so that a request costs no lock and wakes nobody.
 """
 
 from __future__ import annotations
@@ -25,11 +25,9 @@ from tidegate.serve.served import Answer, Rows, joined
 __all__ = ["Batcher", "Counts"]
 
 _LOG = logging.getLogger("tidegate.serve")
-# While the event loop takes in one request after another, a batch goes on filling beyond the delay for this long, in
-# seconds: the thread would have to wrestle the interpreter from the loop for every small batch, which costs both more
-# than it gives. Requests have ceased to come when that many turns of the loop have brought none.
-_FILLING = 0.01
-_QUIET = 4
+# A request that has waited for others in vain spares so many after it the waiting, unless some come together: a client
+# that asks again when it has its answer is answered at once.
+_SPARED = 15
 
 
 @dataclasses.dataclass(eq=False, slots=True)
@@ -107,9 +105,8 @@ class Batcher:
         self._waiting: deque[_Job] = deque()
         self._rows = 0  # of those that wait
         self._running: Sequence[_Job] = ()
-        self._timer: asyncio.Handle | None = None
-        self._seen = 0  # requests accepted when it was last looked whether more come
-        self._quiet = 0  # turns of the loop since then
+        self._timer: asyncio.TimerHandle | None = None
+        self._spared = 0  # requests that need not wait for others
         self._closed = False
         self._batches: queue.SimpleQueue[list[_Job] | None] = queue.SimpleQueue()  # for the thread; one at most
         self._thread = threading.Thread(target=self._work, name=f"tidegate {name}", daemon=True)
@@ -177,36 +174,30 @@ class Batcher:
         if self._running:
             return
         while self._waiting:
-            if self._worth_waiting():
+            rest = self._rest()
+            if rest > 0:
+                if self._timer is None:
+                    self._timer = self._loop.call_later(rest, self._in_time)
                 return
             if jobs := self._taken():
+                waited = self._spared == 0
+                self._spared = 0 if len(jobs) > 1 else _SPARED if waited else self._spared - 1
                 self._running = jobs
                 self._batches.put(jobs)
                 return
         if self._closed:
             self._batches.put(None)
 
-    def _worth_waiting(self) -> bool:
-        """Say whether more may go with what waits, and come back in time."""
-        if self._closed or self._rows >= self._limits.batch:
-            return False
-        if self._timer is not None:
-            return True
-        over = time.monotonic() - self._waiting[0].came - self._limits.delay
-        if over < 0:
-            self._timer = self._loop.call_later(-over, self._in_time)
-            return True
-        if self._seen != self.counts.accepted:
-            self._seen, self._quiet = self.counts.accepted, 0
-        if over >= _FILLING or self._quiet >= _QUIET:
-            return False
-        self._quiet += 1
-        self._timer = self._loop.call_soon(self._in_time)
-        return True
+    def _rest(self) -> float:
+        """Say how many seconds the first request is to wait for others yet."""
+        full = self._rows >= self._limits.batch or len(self._waiting) >= self._limits.queue
+        if self._closed or full or (self._spared and len(self._waiting) == 1):
+            return 0.0
+        return self._waiting[0].came + self._limits.delay - time.monotonic()
 
     def _in_time(self) -> None:
         self._timer = None
-        self._go_on()
+        self._go_on()  # a little early it sets another
 
     def _taken(self) -> list[_Job]:
         """Take the first request, and those that may go with it in their order, up to a batch."""

@@ -19,6 +19,7 @@ from tidegate.serve.tensors import DATATYPES, datatype_of, from_list, from_raw, 
 require("grpc", extra="serve", purpose="tidegate serve")
 
 import grpc  # noqa: E402
+from google.protobuf.message import DecodeError  # noqa: E402
 
 __all__ = ["EXTENSIONS", "GrpcApi", "deadline_of"]
 
@@ -40,6 +41,8 @@ _Model = message("ModelMetadataResponse")
 _Infer = message("ModelInferResponse")
 _NO_MODEL = ("", "")
 
+Method = Callable[[Any, Any], Awaitable[Any]]
+
 
 def deadline_of(parameters: Mapping[str, Any], remaining: float | None, limit: float) -> float:
     """Say until when, by `time.monotonic`, a request waits: its own ``timeout`` (µs), its call's, the server's."""
@@ -57,15 +60,21 @@ class GrpcApi:
     ----------
     engine
         Answers.
+
+    Attributes
+    ----------
+    unsent
+        Calls that were let in and whose answers gRPC has not sent yet.
     """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self.unsent = 0  # answers that are awaited, or on their way
         self._codes = {status: getattr(grpc.StatusCode, status.grpc) for status in Status}
 
     def handler(self) -> grpc.GenericRpcHandler:
         """Give what a server is told of the service."""
-        methods: dict[str, Callable[[Any, Any], Awaitable[Any]]] = {
+        methods: dict[str, Method] = {
             "ServerLive": self._live,
             "ServerReady": self._ready,
             "ModelReady": self._model_ready,
@@ -75,13 +84,25 @@ class GrpcApi:
         }
         handlers = {
             name: grpc.unary_unary_rpc_method_handler(
-                method,
-                request_deserializer=message(f"{name}Request").FromString,
+                self._readable(f"{name}Request", method),
+                request_deserializer=_reader(f"{name}Request"),
                 response_serializer=message(f"{name}Response").SerializeToString,
             )
             for name, method in methods.items()
         }
         return grpc.method_handlers_generic_handler(SERVICE, handlers)
+
+    def _readable(self, kind: str, method: Method) -> Method:
+        """Refuse bytes that are no message, which gRPC would call an error of an unknown kind."""
+
+        async def answered(request: Any, context: Any) -> Any:
+            if request is None:
+                await self._refuse(
+                    context, RequestError(Status.INVALID, f"the bytes of the call are no {kind}; see the protocol")
+                )
+            return await method(request, context)
+
+        return answered
 
     async def _live(self, request: Any, context: Any) -> Any:  # noqa: ARG002 - gRPC hands it over
         return _Live(live=True)
@@ -122,6 +143,8 @@ class GrpcApi:
         model, status = _NO_MODEL, "OK"
         try:
             with engine.entered():
+                self.unsent += 1
+                context.add_done_callback(self._sent)
                 entry = engine.find(request.model_name, request.model_version)
                 model = (entry.name, entry.version)
                 asked = _asked(request)
@@ -143,8 +166,24 @@ class GrpcApi:
         finally:
             engine.metrics.request("grpc", model, status, time.monotonic() - began)
 
+    def _sent(self, context: Any) -> None:  # noqa: ARG002 - gRPC hands it over
+        self.unsent -= 1
+
     async def _refuse(self, context: Any, fault: RequestError) -> None:
         await context.abort(self._codes[fault.status], fault.message)
+
+
+def _reader(kind: str) -> Callable[[bytes], Any]:
+    """Give what reads messages of a kind; ``None`` stands for bytes that are none."""
+    read = message(kind).FromString
+
+    def attempt(content: bytes) -> Any:
+        try:
+            return read(content)
+        except DecodeError:
+            return None
+
+    return attempt
 
 
 def _asked(request: Any) -> Asked:

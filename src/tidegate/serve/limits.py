@@ -23,7 +23,7 @@ class Limits:
     batch
         Rows that go through a network together, unless one request has more.
     delay
-        Seconds that a request waits for others to go with it.
+        Seconds that a request waits for others to go with it, at most. Where that was in vain the next do not.
     queue
         Requests that wait for a model; one more is refused at once.
     concurrency
@@ -50,7 +50,7 @@ class Limits:
     message: int = 16 * 2**20
     rows: int = 1024
     batch: int = 64
-    delay: float = 0.001
+    delay: float = 0.005
     queue: int = 256
     concurrency: int = 1024
     timeout: float = 30.0

@@ -104,6 +104,7 @@ class Server:
         self.engine = Engine(serving.folder, limits=serving.limits, device=serving.device, threads=serving.threads)
         self.grpc_port: int | None = None
         self.http_port: int | None = None
+        self._api: GrpcApi | None = None
         self._grpc: GrpcServer | None = None
         self._http: HttpServer | None = None
 
@@ -125,8 +126,9 @@ class Server:
                 self._http = HttpServer(RestApi(self.engine), sock, limits=limits, tls=serving.tls)
             if serving.grpc is not None:
                 address = f"{f'[{serving.host}]' if ':' in serving.host else serving.host}:{serving.grpc}"
+                self._api = GrpcApi(self.engine)
                 self._grpc = GrpcServer(
-                    GrpcApi(self.engine), address, limits=limits, tls=serving.tls, reuse_port=serving.reuse_port
+                    self._api, address, limits=limits, tls=serving.tls, reuse_port=serving.reuse_port
                 )
                 self.grpc_port = self._grpc.port
             if self._http is not None:
@@ -144,10 +146,9 @@ class Server:
         self.engine.draining = True
         if self._grpc is not None:
             await self._grpc.say(ready=False)
-        # Only then are the servers stopped: gRPC cancels calls that come while it is, which tells a client nothing,
-        # where the refusal of a draining engine says that another try is welcome.
+        # Meanwhile calls are refused as UNAVAILABLE, so that clients know that another try is welcome.
         end = time.monotonic() + self.serving.limits.drain
-        while self.engine.in_flight and time.monotonic() < end:
+        while self._unanswered() and time.monotonic() < end:
             await asyncio.sleep(_LOOK)
         servers = [server for server in (self._grpc, self._http) if server is not None]
         await asyncio.gather(*(server.stop() for server in servers))
@@ -157,6 +158,9 @@ class Server:
             "stopped: %d requests accepted, %d answered, %d failed, %d dropped, %d refused",
             *(sum(getattr(each, name) for each in counts) for name in _ENDS),
         )
+
+    def _unanswered(self) -> int:
+        return self.engine.in_flight + (0 if self._api is None else self._api.unsent)
 
 
 _ENDS = ("accepted", "answered", "failed", "dropped", "refused")
