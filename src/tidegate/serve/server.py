@@ -31,6 +31,7 @@ _LARGEST_PORT = 65535
 # Seconds after which a thread gives up the interpreter to another that waits. With Python's own 5 ms a hand-over
 # between the event loop and the thread of a model would last longer than a batch does.
 _SWITCH = 1e-4
+_YOUNG = 10_000  # objects that requests may leave before garbage is looked for: most die with their request
 _LOOK = 0.01  # seconds between two looks whether all is answered
 
 
@@ -204,13 +205,15 @@ def _tuned() -> Iterator[None]:
     What the imports and the models made is left out of garbage collection: it stays to the end, and looking through it
     (300 000 objects, of torch above all) would stop every request for a quarter of a second, again and again.
     """
-    switch = sys.getswitchinterval()
+    switch, thresholds = sys.getswitchinterval(), gc.get_threshold()
     sys.setswitchinterval(_SWITCH)
     gc.collect()
     gc.freeze()
+    gc.set_threshold(_YOUNG, *thresholds[1:])
     try:
         yield
     finally:
+        gc.set_threshold(*thresholds)
         gc.unfreeze()
         sys.setswitchinterval(switch)
 

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tidegate import Recurrent, Tagger, Training
+from tidegate.data.conll import ConllSentences
 from tidegate.errors import UnsupportedError
 from tidegate.serve.faults import RequestError, Status
 from tidegate.serve.kinds import KINDS, load_served
@@ -16,13 +18,14 @@ from tidegate.serve.served import Answer, Asked, Served, joined
 from tidegate.testing.examples import ESTIMATORS, TRIALS, example_frame
 
 CLASSIFIER, TEXTS, TAGGER, DETECTOR = "sequence_classifier", "text_classifier", "tagger", "anomaly_detector"
+REGRESSOR = "sequence_regressor"
 
 
 @pytest.fixture(scope="module")
 def fitted(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Any, Served]]:
     """Each kind, trained a little, and its model behind the wire."""
     models: dict[str, tuple[Any, Served]] = {}
-    for kind in (CLASSIFIER, TEXTS, TAGGER, DETECTOR):
+    for kind in (CLASSIFIER, REGRESSOR, TEXTS, TAGGER, DETECTOR):
         model: Any = next(iter(ESTIMATORS[kind].values()))()
         if kind == DETECTOR:
             model.fit(example_frame())
@@ -64,6 +67,16 @@ def test_series_are_classified_as_predict_does(fitted: dict[str, tuple[Any, Serv
     parts = [served.prepare(Asked(inputs={"values": each[None]}, parameters={}), 100) for each in series]
     together = served.run(joined(parts)).outputs["probabilities"]  # of unequal lengths
     np.testing.assert_allclose(together, model.predict_proba(series), rtol=1e-5)
+
+
+def test_numbers_of_series_are_those_of_predict(fitted: dict[str, tuple[Any, Served]]) -> None:
+    model, served = fitted[REGRESSOR]
+    rng = np.random.default_rng(0)
+    series = [rng.normal(size=(length, model.fitted_.design.channels)) for length in (9, 5, 7)]
+    np.testing.assert_array_equal(ask(served, **ragged(series)).outputs["prediction"], model.predict(series))
+    parts = [served.prepare(Asked(inputs={"values": each[None]}, parameters={}), 100) for each in series]
+    together = served.run(joined(parts)).outputs["prediction"]  # of unequal lengths
+    np.testing.assert_allclose(together, model.predict(series), rtol=1e-5)
 
 
 def test_texts_are_classified_as_predict_does(fitted: dict[str, tuple[Any, Served]]) -> None:
@@ -139,10 +152,47 @@ def test_what_only_forecasters_do_is_refused(fitted: dict[str, tuple[Any, Served
         served.continued(None, Asked(inputs={}, parameters={}))
 
 
-def test_other_kinds_are_passed_over(tmp_path: Path) -> None:
-    model: Any = next(iter(ESTIMATORS["sequence_regressor"].values()))()
-    trial: Any = TRIALS["sequence_regressor"]()
-    model.fit(trial.inputs, trial.target).save(tmp_path / "m.safetensors")
+@pytest.fixture(scope="module")
+def with_columns(tmp_path_factory: pytest.TempPathFactory) -> tuple[Tagger, Served]:
+    """A tagger that reads two columns beside the tokens."""
+    sentences = ConllSentences(
+        tokens=(("the", "tidal", "gates"), ("a", "gate")),
+        columns=((("DT", "JJ", "NN"), ("x", "y", "y")), (("DT", "NN"), ("x", "y"))),
+        tags=(("B-NP", "I-NP", "I-NP"), ("B-NP", "I-NP")),
+    )
+    network = Recurrent(hidden_size=4)
+    model = Tagger(network=network, training=Training(max_steps=3, validation=0), device="cpu").fit(sentences)
+    path = tmp_path_factory.mktemp("columns") / "model.safetensors"
+    model.save(path)
+    return model, load_served(path)
+
+
+def test_a_tagger_reads_columns_beside_the_tokens(with_columns: tuple[Tagger, Served]) -> None:
+    model, served = with_columns
+    tokens = np.stack([text("the", "gate", "falls"), text("gates", "rise", "?")])
+    columns = np.stack([text("DT", "NN", "VB", "NN", "VB", "?"), text("x", "y", "z", "y", "z", "?")], axis=-1)
+    answer = ask(served, tokens=tokens, columns=columns.reshape(2, 3, 2), lengths=np.array([3, 2]))
+    given = ConllSentences(
+        tokens=(("the", "gate", "falls"), ("gates", "rise")),
+        columns=((("DT", "NN", "VB"), ("x", "y", "z")), (("NN", "VB"), ("y", "z"))),
+    )
+    first, second = model.predict(given)
+    assert [[tag.decode() for tag in row] for row in answer.outputs["tags"]] == [first, [*second, ""]]
+
+
+def test_columns_are_as_many_as_tokens(with_columns: tuple[Tagger, Served]) -> None:
+    _, served = with_columns
+    with pytest.raises(RequestError, match=r"^input 'columns' has 1 steps; 2 are needed beside 'tokens'$"):
+        ask(served, tokens=text("a", "b")[None], columns=text("x", "y").reshape(1, 1, 2))
+    with pytest.raises(RequestError, match=r"^input 'columns' is missing; the model needs tokens, columns$"):
+        ask(served, tokens=text("a", "b")[None])
+
+
+def test_other_kinds_are_passed_over(
+    fitted: dict[str, tuple[Any, Served]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fitted[REGRESSOR][0].save(tmp_path / "m.safetensors")
+    monkeypatch.delitem(KINDS, REGRESSOR)  # type: ignore[arg-type]  # as a kind of a later version is absent
     with pytest.raises(UnsupportedError) as caught:
         load_served(tmp_path / "m.safetensors")
     assert str(caught.value) == (

@@ -15,7 +15,15 @@ __all__ = ["KINDS", "load_served"]
 
 #: The kinds that can be served, and the module here that does it: each has ``serve(path, *, device) -> Served``.
 KINDS: Mapping[str, str] = {
-    kind: kind for kind in ("forecaster", "anomaly_detector", "sequence_classifier", "tagger", "text_classifier")
+    kind: kind
+    for kind in (
+        "forecaster",
+        "anomaly_detector",
+        "sequence_classifier",
+        "sequence_regressor",
+        "tagger",
+        "text_classifier",
+    )
 }
 
 
