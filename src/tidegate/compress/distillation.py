@@ -170,6 +170,8 @@ def _student(teacher: E, student: E | Network | int) -> E:
             raise SpecError("the student is the teacher itself; give another estimator")
         return student
     params = teacher.get_params(deep=False)
-    network: Any = narrowed(params["network"], student) if hasattr(student, "__index__") else student
+    network: Any = student
+    if hasattr(student, "__index__"):
+        network = narrowed(params["network"], network)
     network_parts(network)
     return type(teacher)(**{**params, "network": network, "members": 1})
