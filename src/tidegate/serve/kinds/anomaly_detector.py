@@ -1,24 +1,68 @@
-"""Detectors over the wire: series in, a score and a verdict for each step out."""
+"""Detectors over the wire: whole series in, or the next values of a stream, a score and a verdict for each step out."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
 from tidegate.anomaly import AnomalyDetector
 from tidegate.serve.faults import RequestError, Status
+from tidegate.serve.kinds.detector_streams import STREAM, Streams
 from tidegate.serve.kinds.examples import ServedExamples, sequences_of
-from tidegate.serve.served import Answer, Signature
+from tidegate.serve.served import Answer, Asked, Rows, Signature
 from tidegate.serve.tensors import TensorSpec
 
-__all__ = ["serve"]
+__all__ = ["ServedDetector", "serve"]
 
 
-def serve(path: str | os.PathLike[str], *, device: str = "cpu") -> ServedExamples:
+class ServedDetector:
+    """A fitted detector, ready to answer.
+
+    Series that are asked for whole are judged as `AnomalyDetector.predict` does; those of a sequence step by step, as
+    `AnomalyDetector.stream` does.
+
+    Parameters
+    ----------
+    model
+        Fitted.
+    """
+
+    kind = AnomalyDetector.kind
+
+    def __init__(self, model: AnomalyDetector) -> None:
+        self._whole = _whole(model)
+        self._streams = Streams(model)
+        self.signature = self._whole.signature
+
+    def prepare(self, asked: Asked, most_rows: int) -> Rows:
+        """Check a request; see `tidegate.serve.served.Served`."""
+        if STREAM not in asked.inputs:
+            return self._whole.prepare(asked, most_rows)
+        return Rows(key=None, count=1, parts=asked.inputs)  # alone: a stream answers its requests in their order
+
+    def run(self, rows: Rows) -> Answer:
+        """Judge series."""
+        return self._streams.run(rows.parts) if STREAM in rows.parts else self._whole.run(rows)
+
+    def continued(self, kept: Mapping[str, np.ndarray] | None, asked: Asked) -> Mapping[str, np.ndarray]:
+        """Append values to those of a sequence; see `tidegate.serve.served.Served`."""
+        return self._streams.continued(kept, asked)
+
+    def from_rows(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Refuse: only forecasters have that page. Raises `RequestError`."""
+        return self._whole.from_rows(body)
+
+
+def serve(path: str | os.PathLike[str], *, device: str = "cpu") -> ServedDetector:
     """Read a detector from its file. Raises `ModelFileError`."""
-    model = AnomalyDetector.load(path, device=device)
+    return ServedDetector(AnomalyDetector.load(path, device=device))
+
+
+def _whole(model: AnomalyDetector) -> ServedExamples:
+    """Give what answers series that are whole."""
     channels, least = len(model.columns_.targets), model.least_rows_
     signature = Signature(
         [
