@@ -142,7 +142,7 @@ def text_classifier(seed: int, units: int, **options: Any) -> TextClassifier:
     return TextClassifier(
         embedding=Embedding(size=2 * units),
         network=Recurrent(hidden_size=units, bidirectional=True),
-        training=Training(epochs=10, patience=2, learning_rate=2e-3),
+        training=Training(epochs=15, patience=4, learning_rate=2e-3),
         seed=seed,
         device="cpu",
         **options,
