@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-TESTS = ("agreement", "options", "numbers", "threads", "crf")
+TESTS = ("agreement", "options", "numbers", "threads", "crf", "int8")
 SANITIZE = "-fsanitize=address,undefined -fno-sanitize-recover=all"
 WHICH = "import tidegate.kernels._cpu as library; print(library.__file__)"
 

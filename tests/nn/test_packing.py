@@ -9,6 +9,7 @@ import torch
 
 from tidegate import kernels, nn
 from tidegate.kernels import native, ops, packing
+from tidegate.kernels.dispatch import INT8_UNITS, forced
 
 pytestmark = pytest.mark.skipif(
     not ops.COMPILED, reason=f"the compiled kernels are missing: {native.missing_because()}"
@@ -101,3 +102,63 @@ def test_other_weights_are_refused() -> None:
     if native.instruction_set() != "baseline":
         with native.limited_to("baseline"), pytest.raises(RuntimeError, match="another instruction set"):
             run(packed, values, None, None, None, False, False, True)
+
+
+def _int8(module: Any) -> Any:
+    module.int8 = True
+    return module
+
+
+@pytest.mark.parametrize("layer", [nn.LSTM, nn.GRU])
+@pytest.mark.parametrize(
+    "options", [{}, {"num_layers": 2, "bidirectional": True}, {"return_sequences": False, "go_backwards": True}]
+)
+@pytest.mark.parametrize("ragged", [False, True])
+def test_int8_is_close_to_float32(layer: Any, options: dict[str, Any], ragged: bool) -> None:
+    torch.manual_seed(0)
+    module = _int8(layer(5, 40, batch_first=True, **options).eval())
+    values, lengths = torch.randn(6, 25, 5), torch.tensor([25, 0, 3, 25, 7, 12]) if ragged else None
+    states = 0.5 * torch.randn(2, (4 if "num_layers" in options else 1), 6, 40)
+    for hx in (None, states[0] if layer is nn.GRU else tuple(states)):
+        with torch.inference_mode():
+            plain = _flat(module(values, hx, lengths=lengths))
+            with kernels.packed(module):
+                found = _flat(module(values, hx, lengths=lengths))
+        for one, other in zip(plain, found, strict=True):
+            assert 0 < float((one - other).abs().max()) < 0.02
+
+
+def test_int8_is_for_packed_layers_of_some_size() -> None:
+    for units, taken in ((INT8_UNITS - 1, False), (INT8_UNITS, True), (600, True)):  # float32's crossover is not asked
+        module, values = _int8(nn.LSTM(2, units).eval()), torch.randn(4, 3, 2)
+        with torch.inference_mode():
+            plain = module(values)[0]
+            with kernels.packed(module):
+                assert packing.packed_weights(module) is not None
+                assert torch.equal(module(values)[0], plain) is not taken
+                with forced("reference"):
+                    assert torch.allclose(module(values)[0], plain, atol=1e-6)
+            assert torch.equal(module(values)[0], plain)
+
+
+def test_int8_packs_what_was_quantised_before_to_the_same_numbers() -> None:
+    torch.manual_seed(0)
+    module, values = _int8(nn.GRU(3, 33).eval()), torch.randn(7, 2, 3)
+    with torch.inference_mode():
+        with kernels.packed(module):
+            first = module(values)[0]
+        for name, weight in module.named_parameters():
+            if name.startswith("weight"):
+                scale = weight.abs().amax(1, keepdim=True) / 127
+                weight.copy_((weight / scale).round() * scale)
+        with kernels.packed(module):
+            again = module(values)[0]
+    assert torch.allclose(first, again, atol=1e-6)
+
+
+def test_training_ends_int8() -> None:
+    layer = nn.LSTM(2, 40, batch_first=True).eval()
+    layer.int8 = True
+    assert layer.eval().int8
+    assert not layer.train().int8
+    assert not layer.eval().int8

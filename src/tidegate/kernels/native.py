@@ -29,7 +29,12 @@ from tidegate.errors import SpecError, UnsupportedError
 
 __all__ = ["INSTRUCTION_SETS", "available", "instruction_set", "limited_to", "missing_because"]
 
-INSTRUCTION_SETS = ("baseline", "avx2", "avx512")  # by the level that the library answers, see cpu/capability.h
+INSTRUCTION_SETS = (
+    "baseline",
+    "avx2",
+    "avx512",
+    "avx512_vnni",
+)  # by the level that the library answers, see cpu/capability.h
 
 _VARIABLE = "TIDEGATE_NATIVE"
 _log = logging.getLogger("tidegate.kernels")
@@ -62,8 +67,9 @@ def instruction_set() -> str:
     Returns
     -------
     str
-        One of `INSTRUCTION_SETS`: ``"avx512"`` (F, BW, DQ and VL), ``"avx2"`` (with FMA), ``"baseline"`` (whatever
-        every CPU of this architecture has). The CPU is asked at run time; the build does not decide it.
+        One of `INSTRUCTION_SETS`: ``"avx512_vnni"`` (what follows, and VNNI, which int8 weights use), ``"avx512"`` (F,
+        BW, DQ and VL), ``"avx2"`` (with FMA), ``"baseline"`` (whatever every CPU of this architecture has). The CPU is
+        asked at run time; the build does not decide it.
 
     Raises
     ------

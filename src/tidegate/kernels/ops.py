@@ -72,8 +72,8 @@ def _define_schemas(suffix: str) -> None:
 
 def _define_packing() -> None:
     """Define the operators that pack a cell's weights: see `packing`. Only a compiled library has kernels for them."""
-    _LIBRARY.define(f"pack_lstm({_LSTM_TENSORS}, {_LSTM_SCALARS}) -> Tensor")  # type: ignore[no-untyped-call]
-    _LIBRARY.define(f"pack_gru({_GRU_TENSORS}, {_GRU_SCALARS}) -> Tensor")  # type: ignore[no-untyped-call]
+    _LIBRARY.define(f"pack_lstm({_LSTM_TENSORS}, {_LSTM_SCALARS}, bool int8) -> Tensor")  # type: ignore[no-untyped-call]
+    _LIBRARY.define(f"pack_gru({_GRU_TENSORS}, {_GRU_SCALARS}, bool int8) -> Tensor")  # type: ignore[no-untyped-call]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)

@@ -3,6 +3,12 @@
 The compiled kernels lay the weights of a layer into panels at the start of every call. That is little beside a batch
 of sequences, but a third of a call with a single short one. Packing once is an explicit step with an end, never a
 cache: an edit of a weight inside the block is not seen.
+
+Layers whose attribute ``int8`` is True are packed as int8: a weight is a whole number in [-127, 127] times a scale of
+its gate's unit, the greatest weight of its row / 127, so that weights which are such multiples already stay what they
+are. Input and hidden state are quantised in the same way at every step, row by row (a row of a single feature loses
+nothing). Sums are int32 and the same on every processor; what follows, biases, norms, gates and states, is float32.
+A row that holds NaN or infinity gives NaN. `dispatch.INT8_UNITS` says which layers are too small to gain.
 """
 
 from __future__ import annotations
@@ -49,7 +55,7 @@ def packed(module: HasModules) -> Iterator[None]:
     Inside the block, layers in ``eval()`` mode that are called without gradients (``torch.inference_mode()`` or
     ``torch.no_grad()``) run on the weights as they were at its start. Calls of another kind, layers of other devices
     and with a projection, and calls from other threads run as ever. Without the compiled kernels the block does
-    nothing.
+    nothing: layers that ask for int8 then run on their weights as they are.
 
     Parameters
     ----------
@@ -109,7 +115,7 @@ def packed_weights(layer: Any) -> Sequence[Tensor] | None:
     return None if torch.is_autocast_enabled("cpu") else active.get(layer)
 
 
-def pack(cell: Cell, weights: Sequence[Tensor | None], scalars: Sequence[Any]) -> Tensor:
+def pack(cell: Cell, weights: Sequence[Tensor | None], scalars: Sequence[Any], *, int8: bool = False) -> Tensor:
     """Pack the weights of one direction of one layer: uint8, opaque, for this process and its instruction set.
 
     Parameters
@@ -120,6 +126,8 @@ def pack(cell: Cell, weights: Sequence[Tensor | None], scalars: Sequence[Any]) -
         The operator's tensors from ``weight_ih`` on, without masks and seed.
     scalars
         The operator's scalars but for the last three.
+    int8
+        Pack the weights as int8; whatever the dtype, the rest is then computed in float32.
     """
     from tidegate.kernels import ops  # loads the compiled library, which `import tidegate.kernels` alone shall not
 
@@ -129,7 +137,7 @@ def pack(cell: Cell, weights: Sequence[Tensor | None], scalars: Sequence[Any]) -
     operator = torch.ops.tidegate.pack_lstm if cell is ops.LSTM else torch.ops.tidegate.pack_gru
     with torch.no_grad():
         none: tuple[None, ...] = (None,) * cell.states
-        result: Tensor = operator(like, None, *none, *weights, None, None, None, *scalars, False, False, True)
+        result: Tensor = operator(like, None, *none, *weights, None, None, None, *scalars, False, False, True, int8)
     return result
 
 

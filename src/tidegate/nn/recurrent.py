@@ -13,7 +13,7 @@ from torch.nn.utils.rnn import PackedSequence
 
 from tidegate.errors import StateError, UnsupportedError
 from tidegate.kernels import ops, packing, plain
-from tidegate.kernels.dispatch import CROSSOVERS, TORCH, Call, Choice, choose
+from tidegate.kernels.dispatch import CROSSOVERS, INT8_UNITS, TORCH, Call, Choice, choose
 from tidegate.kernels.options import Activation
 from tidegate.nn import init, on_torch, sequences
 from tidegate.nn.dropout import sequence_mask, zoneout_seed
@@ -34,8 +34,15 @@ class RecurrentLayer(nn.Module, abc.ABC):
         What is to be computed.
     device, dtype
         Of the parameters.
+
+    Attributes
+    ----------
+    int8
+        Whether `pack` makes int8 weights of the parameters, False at first: for a layer whose weights were stored as
+        int8. Calls inside `tidegate.kernels.packed` then multiply in int8; all others run the parameters as they are.
     """
 
+    int8: bool = False
     _cell: ClassVar[ops.Cell]  # the operators
 
     def __init__(
@@ -161,12 +168,20 @@ class RecurrentLayer(nn.Module, abc.ABC):
     def pack(self) -> list[Tensor] | None:
         """Pack the weights as they are now, for `tidegate.kernels.packed`; None where that is of no use."""
         weights = [self._present(slots) for slots in self._slots]
+        int8 = self.int8 and self.hidden_size >= INT8_UNITS
         crossover = CROSSOVERS.get((self._cell_name(), weights[0][0].dtype))
-        if crossover is not None and self.hidden_size >= crossover.units and not self._beyond[False]:
+        if crossover is not None and self.hidden_size >= crossover.units and not (self._beyond[False] or int8):
             return None  # torch's own kernels run it, at least in small batches
         if self.proj_size or not (ops.COMPILED and all(w.is_cpu for row in weights for w in row if w is not None)):
             return None
-        return [packing.pack(self._cell, row, self._scalars) for row in weights]
+        return [packing.pack(self._cell, row, self._scalars, int8=int8) for row in weights]
+
+    def train(self, mode: bool = True) -> RecurrentLayer:
+        """Change the mode, as torch does. Training ends ``int8``: the weights will no longer be such multiples."""
+        if mode:
+            self.int8 = False
+        super().train(mode)
+        return self
 
     # ---------------------------------------------------------------- states
 

@@ -102,6 +102,11 @@ struct Kernels {
   Walks<T> lstm_forward, lstm_backward, gru_forward, gru_backward;
 };
 
+// Forwards on int8 weights; the rest of the arithmetic is float's.
+struct Int8Kernels {
+  Walks<float> lstm, gru;
+};
+
 template <class T>
 struct CrfKernels;  // of conditional random fields, see crf_call.h
 
@@ -109,6 +114,7 @@ struct CrfKernels;  // of conditional random fields, see crf_call.h
 struct KernelSet {
   const Kernels<float>* float32;
   const Kernels<double>* float64;
+  const Int8Kernels* int8;
   const CrfKernels<float>* crf_float32;
   const CrfKernels<double>* crf_float64;
 };

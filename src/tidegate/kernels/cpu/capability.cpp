@@ -16,7 +16,7 @@ Capability detect() {
   const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
   const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                       __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-  if (avx2 && avx512) return Capability::kAvx512;
+  if (avx2 && avx512) return __builtin_cpu_supports("avx512vnni") ? Capability::kAvx512Vnni : Capability::kAvx512;
   return avx2 ? Capability::kAvx2 : Capability::kBaseline;
 }
 
@@ -27,7 +27,7 @@ Capability detect() { return Capability::kBaseline; }
 
 #endif
 
-std::atomic<Capability> chosen_limit{Capability::kAvx512};
+std::atomic<Capability> chosen_limit{Capability::kAvx512Vnni};
 
 }  // namespace
 
@@ -40,7 +40,8 @@ Capability limit_cpu_capability(Capability limit) { return chosen_limit.exchange
 
 const KernelSet& chosen_kernels() {
 #ifdef TIDEGATE_WIDER_SETS
-  static const KernelSet sets[] = {baseline::kernel_set(), avx2::kernel_set(), avx512::kernel_set()};
+  static const KernelSet sets[] = {baseline::kernel_set(), avx2::kernel_set(), avx512::kernel_set(),
+                                   avx512_vnni::kernel_set()};
 #else
   static const KernelSet sets[] = {baseline::kernel_set()};
 #endif

@@ -12,6 +12,7 @@ enum class Capability : int64_t {
   kBaseline = 0,  // what every CPU of this architecture has: SSE2 on x86-64, NEON on arm64
   kAvx2 = 1,      // AVX2 and FMA
   kAvx512 = 2,    // AVX-512 F, BW, DQ and VL
+  kAvx512Vnni = 3,  // these and VNNI, for int8 weights
 };
 
 // The best set that this CPU and its operating system offer, or the limit below if that is lower.

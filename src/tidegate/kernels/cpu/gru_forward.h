@@ -2,29 +2,28 @@
 //
 // The sums of a row lie as r, z, n, q: n from the input alone, q from the hidden state alone, before or after the reset.
 
-template <class T>
+template <class T, class Matrix>
 struct GruWeights {
-  T *ih, *ih_n, *hh, *hh_n, *bias;  // of r and z together, of n alone
+  Matrix ih, ih_n, hh, hh_n;  // of r and z together, of n alone
+  T* bias;
 
-  GruWeights(const Call<T>& call, Arena& arena) {
-    const int64_t units = call.units;
-    ih = arena.take<T>(packed_size<T>(2 * units, call.inputs));
-    ih_n = arena.take<T>(packed_size<T>(units, call.inputs));
-    hh = arena.take<T>(packed_size<T>(2 * units, units));
-    hh_n = arena.take<T>(packed_size<T>(units, units));
-    bias = arena.take<T>(padded<T>(4 * units) + kLanes<T>);
-  }
+  GruWeights(const Call<T>& call, Arena& arena)
+      : ih(2 * call.units, call.inputs, arena),
+        ih_n(call.units, call.inputs, arena),
+        hh(2 * call.units, call.units, arena),
+        hh_n(call.units, call.units, arena),
+        bias(arena.take<T>(padded<T>(4 * call.units) + kLanes<T>)) {}
 };
 
-template <class T>
+template <class T, class Matrix>
 void gru_prepare(const Call<T>& call) {
   Arena arena(call.shared);
-  const GruWeights<T> weights(call, arena);
-  const int64_t units = call.units, inputs = call.inputs;
-  pack_transposed(call.weight_ih, inputs, 2 * units, inputs, weights.ih);
-  pack_transposed(call.weight_ih + 2 * units * inputs, inputs, units, inputs, weights.ih_n);
-  pack_transposed(call.weight_hh, units, 2 * units, units, weights.hh);
-  pack_transposed(call.weight_hh + 2 * units * units, units, units, units, weights.hh_n);
+  const GruWeights<T, Matrix> weights(call, arena);
+  const int64_t units = call.units;
+  weights.ih.pack(call.weight_ih);
+  weights.ih_n.pack(call.weight_ih + 2 * units * call.inputs);
+  weights.hh.pack(call.weight_hh);
+  weights.hh_n.pack(call.weight_hh + 2 * units * units);
   for (int64_t at = 0; at < 3 * units; ++at) {
     const T from_x = call.bias_ih ? call.bias_ih[at] : T(0), from_h = call.bias_hh ? call.bias_hh[at] : T(0);
     weights.bias[at] = at < 2 * units ? from_x + from_h : from_x;
@@ -32,11 +31,15 @@ void gru_prepare(const Call<T>& call) {
   }
 }
 
-template <class T>
-class GruForward {
+template <class T, class Matrix>
+class GruForwardOn {
  public:
-  GruForward(const Call<T>& call, int32_t task, Arena& shared, Arena& arena)
-      : call_(call), rows_(call, task), input_(call), weights_(call, shared) {
+  GruForwardOn(const Call<T>& call, int32_t task, Arena& shared, Arena& arena)
+      : call_(call),
+        rows_(call, task),
+        input_(call),
+        weights_(call, shared),
+        int8_(call, rows_, input_, 4 * call.units, arena) {
     const int64_t rows = rows_.count(), units = call.units;
     sums_ = arena.take_rows<T>(rows, 4 * units);
     hidden_ = arena.take_rows<T>(rows, units);
@@ -87,12 +90,42 @@ class GruForward {
   }
 
   void products(int64_t step, int64_t working) {
-    const int64_t units = call_.units, inputs = call_.inputs;
+    if constexpr (Matrix::kInt8) {
+      int8_products(step, working);
+    } else {
+      plain_products(step, working);
+    }
+  }
+
+  void int8_products(int64_t step, int64_t working) {
+    const int64_t units = call_.units;
+    const bool normed = call_.normed();
+    const float* bias = normed ? nullptr : weights_.bias;
+    float* const* from_x = int8_.inputs(step, [&](const Int8Rows& rows, int64_t count, float* const* out) {
+      multiply({weights_.ih, rows, bias, false, out}, count);
+      multiply({weights_.ih_n, rows, bias ? bias + 2 * units : nullptr, false, out, 2 * units}, count);
+    });
+    for (int64_t row = 0; row < working; ++row) (normed ? x_sums_ : sums_)[row] = from_x[row];
+    const Int8Rows& h = int8_.quantised(masked_, working);
+    multiply({weights_.hh, h, nullptr, !normed, normed ? raw_ : sums_}, working);
+    if (normed) {
+      multiply({weights_.hh_n, h, nullptr, false, raw_, 2 * units}, working);
+      for (int64_t row = 0; row < working; ++row) {
+        h_sums_[row] = raw_[row];
+        norms(row);
+      }
+    } else if (!reset_) {
+      multiply({weights_.hh_n, h, bias + 3 * units, false, sums_, 3 * units}, working);
+    }
+  }
+
+  void plain_products(int64_t step, int64_t working) {
+    const int64_t units = call_.units;
     for (int64_t row = 0; row < working; ++row) {
       input_rows_[row] = input_.row(step, rows_.id(row), copies_ ? copies_[row] : nullptr);
     }
-    const Operand<T> gates[] = {{input_rows_, weights_.ih, inputs, inputs}, {masked_, weights_.hh, units, units}};
-    const Operand<T> x_n{input_rows_, weights_.ih_n, inputs, inputs}, h_n{masked_, weights_.hh_n, units, units};
+    const Operand<T> gates[] = {weights_.ih.operand(input_rows_), weights_.hh.operand(masked_)};
+    const Operand<T> x_n = weights_.ih_n.operand(input_rows_), h_n = weights_.hh_n.operand(masked_);
     if (!call_.normed()) {
       multiply(gates, 2, working, 2 * units, bias_rows_[0], sums_);
       multiply(&x_n, 1, working, units, bias_rows_[1], parts_[0]);
@@ -148,8 +181,13 @@ class GruForward {
       if (mask) mask_row(reset_[row], mask, units, call_.rounding, reset_[row]);
       round_row(reset_[row], units, call_.rounding);
     }
-    const Operand<T> operand{reset_, weights_.hh_n, units, units};
-    multiply(&operand, 1, working, units, bias_rows_[2], parts_[1]);
+    if constexpr (Matrix::kInt8) {
+      const Int8Rows& through = int8_.quantised(reset_, working);
+      multiply({weights_.hh_n, through, weights_.bias + 3 * units, false, sums_, 3 * units}, working);
+    } else {
+      const Operand<T> operand = weights_.hh_n.operand(reset_);
+      multiply(&operand, 1, working, units, bias_rows_[2], parts_[1]);
+    }
   }
 
   template <class Activations, bool kPlain>
@@ -194,16 +232,17 @@ class GruForward {
   const Call<T>& call_;
   const Rows<T> rows_;
   const InputRows<T> input_;
-  const GruWeights<T> weights_;
+  const GruWeights<T, Matrix> weights_;
+  typename Matrix::Steps int8_;
   T **sums_, **hidden_, **masked_, **reset_, **raw_, **x_sums_, **h_sums_, **copies_;  // a row each
   const T **input_rows_, **bias_rows_[3];
   T** parts_[2];  // where n and q of the sums lie, or n of both raw products
   Zone<T> zone_;
 };
 
-template <class T>
+template <class T, class Matrix>
 size_t gru_shared_bytes(const Call<T>& call) {
   Arena arena(nullptr);
-  const GruWeights<T> weights(call, arena);
+  const GruWeights<T, Matrix> weights(call, arena);
   return arena.used();
 }

@@ -2,6 +2,7 @@
 //   TIDEGATE_ISA            the namespace
 //   TIDEGATE_VECTOR_BYTES   the width of a vector
 //   TIDEGATE_TILE_VECTORS   the vectors of a register tile: 4 where there are 32 registers, 2 where there are 16
+//   TIDEGATE_VNNI           where int8 kernels alone are wanted, on VNNI
 // and what follows is compiled for that set. Nothing of the standard library is instantiated in here: the linker keeps
 // one copy of such a function, and on an older processor it must not be one that was compiled for a newer.
 #define TIDEGATE_INLINE inline __attribute__((always_inline))
@@ -15,6 +16,10 @@ namespace {
 #include "philox.h"
 #include "rows.h"
 #include "norms.h"
+#include "weights.h"
+#include "int8_lanes.h"
+#include "int8_products.h"
+#include "int8_steps.h"
 #include "lstm_forward.h"
 #include "gradients.h"
 #include "lstm_backward.h"
@@ -54,10 +59,35 @@ constexpr Walks<T> walks(void (*collect)(const Call<T>&, int64_t, int64_t)) {
 }
 
 template <class T>
+using LstmForward = LstmForwardOn<T, PlainMatrix<T>>;
+template <class T>
+using GruForward = GruForwardOn<T, PlainMatrix<T>>;
+template <class T>
+using LstmInt8 = LstmForwardOn<T, Int8Matrix>;
+template <class T>
+using GruInt8 = GruForwardOn<T, Int8Matrix>;
+
+constexpr Int8Kernels kInt8 = {
+    walks<LstmInt8, float, &lstm_shared_bytes<float, Int8Matrix>, &lstm_prepare<float, Int8Matrix>>(nullptr),
+    walks<GruInt8, float, &gru_shared_bytes<float, Int8Matrix>, &gru_prepare<float, Int8Matrix>>(nullptr)};
+
+#ifdef TIDEGATE_VNNI
+}  // namespace
+
+// Everything else is the same as without the instruction.
+KernelSet kernel_set() {
+  KernelSet set = avx512::kernel_set();
+  set.int8 = &kInt8;
+  return set;
+}
+
+#else
+template <class T>
 constexpr Kernels<T> kernels() {
-  return {walks<LstmForward, T, &lstm_shared_bytes<T>, &lstm_prepare<T>>(nullptr),
+  using Matrix = PlainMatrix<T>;
+  return {walks<LstmForward, T, &lstm_shared_bytes<T, Matrix>, &lstm_prepare<T, Matrix>>(nullptr),
           walks<LstmBackward, T, &lstm_back_shared_bytes<T>, &lstm_back_prepare<T>>(&lstm_collect<T>),
-          walks<GruForward, T, &gru_shared_bytes<T>, &gru_prepare<T>>(nullptr),
+          walks<GruForward, T, &gru_shared_bytes<T, Matrix>, &gru_prepare<T, Matrix>>(nullptr),
           walks<GruBackward, T, &gru_back_shared_bytes<T>, &gru_back_prepare<T>>(&gru_collect<T>)};
 }
 
@@ -68,6 +98,7 @@ constexpr CrfKernels<double> kCrfFloat64 = {&crf_sums<double>, &crf_best<double>
 
 }  // namespace
 
-KernelSet kernel_set() { return {&kFloat32, &kFloat64, &kCrfFloat32, &kCrfFloat64}; }
+KernelSet kernel_set() { return {&kFloat32, &kFloat64, &kInt8, &kCrfFloat32, &kCrfFloat64}; }
+#endif
 
 }  // namespace tidegate::TIDEGATE_ISA

@@ -25,6 +25,9 @@ KernelSet kernel_set();
 namespace avx512 {
 KernelSet kernel_set();
 }
+namespace avx512_vnni {
+KernelSet kernel_set();
+}
 #endif
 
 }  // namespace tidegate

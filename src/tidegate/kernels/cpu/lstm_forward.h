@@ -1,35 +1,38 @@
 // The LSTM's walk over the steps. Included by isa.h.
 
 // What all tasks read: the packed weights, and the sum of the biases.
-template <class T>
+template <class T, class Matrix>
 struct LstmWeights {
-  T *ih, *hh, *bias;
+  Matrix ih, hh;
+  T* bias;
 
-  LstmWeights(const Call<T>& call, Arena& arena) {
-    const int64_t columns = 4 * call.units;
-    ih = arena.take<T>(packed_size<T>(columns, call.inputs));
-    hh = arena.take<T>(packed_size<T>(columns, call.units));
-    bias = arena.take<T>(padded<T>(columns) + kLanes<T>);
-  }
+  LstmWeights(const Call<T>& call, Arena& arena)
+      : ih(4 * call.units, call.inputs, arena),
+        hh(4 * call.units, call.units, arena),
+        bias(arena.take<T>(padded<T>(4 * call.units) + kLanes<T>)) {}
 };
 
-template <class T>
+template <class T, class Matrix>
 void lstm_prepare(const Call<T>& call) {
   Arena arena(call.shared);
-  const LstmWeights<T> weights(call, arena);
+  const LstmWeights<T, Matrix> weights(call, arena);
   const int64_t columns = 4 * call.units;
-  pack_transposed(call.weight_ih, call.inputs, columns, call.inputs, weights.ih);
-  pack_transposed(call.weight_hh, call.units, columns, call.units, weights.hh);
+  weights.ih.pack(call.weight_ih);
+  weights.hh.pack(call.weight_hh);
   for (int64_t at = 0; at < columns; ++at) {
     weights.bias[at] = (call.bias_ih ? call.bias_ih[at] : T(0)) + (call.bias_hh ? call.bias_hh[at] : T(0));
   }
 }
 
-template <class T>
-class LstmForward {
+template <class T, class Matrix>
+class LstmForwardOn {
  public:
-  LstmForward(const Call<T>& call, int32_t task, Arena& shared, Arena& arena)
-      : call_(call), rows_(call, task), input_(call), weights_(call, shared) {
+  LstmForwardOn(const Call<T>& call, int32_t task, Arena& shared, Arena& arena)
+      : call_(call),
+        rows_(call, task),
+        input_(call),
+        weights_(call, shared),
+        int8_(call, rows_, input_, 4 * call.units, arena) {
     const int64_t rows = rows_.count(), units = call.units;
     sums_ = arena.take_rows<T>(rows, 4 * units);
     hidden_ = arena.take_rows<T>(rows, units);
@@ -78,12 +81,31 @@ class LstmForward {
   }
 
   void products(int64_t step, int64_t working) {
+    if constexpr (Matrix::kInt8) {
+      int8_products(step, working);
+    } else {
+      plain_products(step, working);
+    }
+  }
+
+  void int8_products(int64_t step, int64_t working) {
+    const bool normed = call_.normed();
+    float* const* sums = int8_.inputs(step, [&](const Int8Rows& rows, int64_t count, float* const* out) {
+      multiply({weights_.ih, rows, normed ? nullptr : weights_.bias, false, out}, count);
+    });
+    for (int64_t row = 0; row < working; ++row) (normed ? x_sums_ : sums_)[row] = sums[row];
+    multiply({weights_.hh, int8_.quantised(masked_, working), nullptr, !normed, normed ? raw_ : sums_}, working);
+    for (int64_t row = 0; normed && row < working; ++row) {
+      norm_products(x_sums_[row], call_.norm_ih, raw_[row], call_.norm_hh, weights_.bias, 4 * call_.units, sums_[row]);
+    }
+  }
+
+  void plain_products(int64_t step, int64_t working) {
     const int64_t units = call_.units;
     for (int64_t row = 0; row < working; ++row) {
       input_rows_[row] = input_.row(step, rows_.id(row), copies_ ? copies_[row] : nullptr);
     }
-    const Operand<T> operands[] = {{input_rows_, weights_.ih, call_.inputs, call_.inputs},
-                                   {masked_, weights_.hh, units, units}};
+    const Operand<T> operands[] = {weights_.ih.operand(input_rows_), weights_.hh.operand(masked_)};
     if (!call_.normed()) {
       multiply(operands, 2, working, 4 * units, bias_rows_, sums_);
       return;
@@ -197,16 +219,17 @@ class LstmForward {
   const Call<T>& call_;
   const Rows<T> rows_;
   const InputRows<T> input_;
-  const LstmWeights<T> weights_;
+  const LstmWeights<T, Matrix> weights_;
+  typename Matrix::Steps int8_;
   T **sums_, **hidden_, **cell_, **masked_, **raw_, **x_sums_, **h_sums_, **copies_;  // a row each
   const T **input_rows_, **bias_rows_;
   T *raw_cell_, *open_;  // of the row at hand, for the norm of its cell
   Zone<T> zone_h_, zone_c_;
 };
 
-template <class T>
+template <class T, class Matrix>
 size_t lstm_shared_bytes(const Call<T>& call) {
   Arena arena(nullptr);
-  const LstmWeights<T> weights(call, arena);
+  const LstmWeights<T, Matrix> weights(call, arena);
   return arena.used();
 }

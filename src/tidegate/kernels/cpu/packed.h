@@ -8,6 +8,7 @@
 namespace tidegate {
 
 // The arguments of `lstm` and `gru`, of which only the type and width of the input are read; gives the packed weights.
+// The last argument asks for int8 weights.
 void pack_lstm(StableIValue* stack, uint64_t arguments, uint64_t results);
 void pack_gru(StableIValue* stack, uint64_t arguments, uint64_t results);
 
