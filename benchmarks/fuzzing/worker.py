@@ -18,9 +18,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import torch
-from fuzzing.samples import ask
 
 import tidegate
+from fuzzing.samples import ask
 from tidegate.errors import TidegateError
 from tidegate.estimator import inspect_model, load
 from tidegate.serve.kinds import load_served

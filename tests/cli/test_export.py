@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -38,7 +39,8 @@ def exports(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         return EXPORTED
 
     monkeypatch.setattr(command, "_loaded", lambda path: path)
-    monkeypatch.setattr(tidegate.export, "export_onnx", export)
+    for name in ("export_onnx", "export_torch"):
+        monkeypatch.setattr(tidegate.export, name, export)
     return asked
 
 
@@ -66,10 +68,25 @@ def test_json_has_every_comparison(cli: Any, exports: list[Any], tmp_path: Path)
     assert exports[0][1] is None
 
 
+def test_a_program_for_torch(cli: Any, exports: list[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = dataclasses.replace(EXPORTED, format="torch.export program", runtime="torch", opset=None, ir_version=None)
+    monkeypatch.setattr(tidegate.export, "export_torch", lambda model, levels: program)
+    result = cli("export", "m.safetensors", "--out", str(tmp_path / "m.pt2"), "--to", "torch", "--quiet")
+    assert result.code == 0
+    assert exports == []
+    assert "torch.export program" in result.out
+    assert "in torch at 6, 12 steps" in result.out
+    assert (tmp_path / "m.pt2").read_bytes() == b"a graph"
+
+
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["--to", "tflite"], "--to must be one of onnx; got 'tflite'"),
+        (["--to", "coreml"], "--to must be one of onnx, torch; got 'coreml'"),
+        (
+            ["--to", "torch", "--target", "tensorrt"],
+            "--target tensorrt looks at ONNX graphs; got --to torch: leave one of them out",
+        ),
         (["--target", "coreml"], "--target must be one of onnxruntime, tensorrt; got 'coreml'"),
         (["--levels", "many"], "--levels are numbers with commas between, such as 80,95; got 'many'"),
     ],

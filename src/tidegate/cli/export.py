@@ -28,7 +28,7 @@ _ROOMS = {  # where each kind of estimator is registered
     "tagger": "tidegate.text",
     "text_classifier": "tidegate.text",
 }
-_FORMATS = ("onnx",)
+_FORMATS = {"onnx": "export_onnx", "torch": "export_torch"}
 _TARGETS = ("onnxruntime", "tensorrt")
 
 
@@ -38,7 +38,7 @@ class Options:
 
     model: Annotated[Path, Argument(help="A model file.")]
     out: Annotated[Path, Option("--out", help="File to write.")]
-    to: Annotated[str, Option("--to", help="Format: onnx.")] = "onnx"
+    to: Annotated[str, Option("--to", help="Format: onnx, or torch (a torch.export program).")] = "onnx"
     levels: Annotated[
         str | None,
         Option("--levels", help="Intervals of a forecaster in per cent. [default: 80,95 if the model has any]"),
@@ -52,21 +52,23 @@ class Options:
 
 
 def run(options: Options) -> None:
-    """Export a saved model to ONNX.
+    """Export a saved model as a graph for other programs.
 
-    The graph holds all that lies between the data and the answer, scaling included. It is run in ONNX Runtime beside
-    the model before it is written; where they differ, nothing is.
+    The graph holds all that lies between the data and the answer, scaling included. It is run beside the model before
+    it is written; where they differ, nothing is.
     """
     for flag, value, known in (("--to", options.to, _FORMATS), ("--target", options.target, _TARGETS)):
         if value not in known:
             raise SpecError(f"{flag} must be one of {', '.join(known)}; got {value!r}")
+    if options.target == "tensorrt" and options.to != "onnx":
+        raise SpecError(f"--target tensorrt looks at ONNX graphs; got --to {options.to}: leave one of them out")
     levels = _asked(options.levels)
-    from tidegate.export import export_onnx
+    from tidegate import export
 
     console = Console(quiet=options.quiet)
     model = _loaded(options.model)
     output_folder(options.out.parent)  # before the work, not after it
-    exported = export_onnx(model, levels=levels)
+    exported: Exported = getattr(export, _FORMATS[options.to])(model, levels=levels)
     for note in exported.notes:
         console.remark(note)
     if options.target == "tensorrt":
@@ -112,6 +114,8 @@ def _summary(path: Path, exported: Exported) -> dict[str, Any]:
     return {
         "file": str(path),
         "bytes": len(exported.content),
+        "format": exported.format,
+        "runtime": exported.runtime,
         "opset": exported.opset,
         "ir_version": exported.ir_version,
         "inputs": list(exported.inputs),
@@ -131,10 +135,10 @@ def _rows(path: Path, exported: Exported) -> list[tuple[str, str]]:
     many = max(trial.batch for trial in exported.trials)
     return [
         (str(path), ""),
-        ("format", f"ONNX, opset {exported.opset}, IR version {exported.ir_version}"),
+        ("format", exported.format),
         ("size", f"{len(exported.content)} bytes; {sum(exported.nodes.values())} nodes"),
         *((f"input {port['name']}", shown(port)) for port in exported.inputs),
         *((f"output {port['name']}", shown(port)) for port in exported.outputs),
-        ("checked", f"in ONNX Runtime at {', '.join(map(str, times))} steps, 1 and {many} rows"),
+        ("checked", f"in {exported.runtime} at {', '.join(map(str, times))} steps, 1 and {many} rows"),
         ("worst", f"{exported.worst:.1e} relative difference from the model"),
     ]

@@ -111,9 +111,7 @@ def export_onnx(
 def exported(model: Exportable) -> Exported:
     """Trace, translate, describe and verify. Raises as `export_onnx`."""
     require_onnx()
-    program = traced(
-        model.module, model.examples(), model.inputs, positional=model.positional, functions=WrittenOut()
-    )
+    program = traced(model.module, model.examples(), model.inputs, positional=model.positional, functions=WrittenOut())
     doors = model.doors(output_axes(program, model.inputs))
     proto = converted(program, model.inputs, doors)
     inputs, outputs = _ports(proto.graph.input, model.inputs), _ports(proto.graph.output, doors)

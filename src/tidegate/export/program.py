@@ -72,7 +72,13 @@ def traced(
     shapes = (tuple(open_axes(ports)),)
     try:
         with quiet(), torch.no_grad(), functions or nullcontext():
-            return torch.export.export(wrapped, tuple(examples), dynamic_shapes=shapes, strict=False)
+            return torch.export.export(
+                wrapped,
+                tuple(examples),
+                dynamic_shapes=shapes,
+                strict=False,
+                prefer_deferred_runtime_asserts_over_guards=True,  # what holds of some sizes alone refuses none
+            )
     except (RuntimeError, ValueError, TypeError, AssertionError) as error:
         if isinstance(error, TidegateError):
             raise

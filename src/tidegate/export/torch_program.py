@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import os
 from collections import Counter
@@ -60,17 +61,18 @@ def program_of(model: Exportable) -> Exported:
         tuple(described(port, dtype) for port, dtype in zip(ports, names, strict=True))
         for ports, names in zip((model.inputs, doors), dtypes, strict=True)
     )
-    _forget_sources(program)
+    _tidy(program)
+    model = dataclasses.replace(model, notes=(*model.notes, _NOTE))
     content = _saved(program, entries(model, inputs, outputs))
     return Exported(
         content=content,
-        format=f"torch.export program of torch {torch.__version__}",
-        runtime="torch, loaded again",
+        format="torch.export program",
+        runtime=f"torch {torch.__version__}",
         nodes=_node_counts(program),
         inputs=inputs,
         outputs=outputs,
         trials=verified(_Loaded(content, [port.name for port in model.inputs]), model),
-        notes=(*model.notes, _NOTE),
+        notes=model.notes,
     )
 
 
@@ -89,11 +91,17 @@ class _Loaded:
             return [answer.numpy() for answer in pytree.tree_leaves(self._module(*tensors))]
 
 
-def _forget_sources(program: ExportedProgram) -> None:
-    """Take out where in which file each node comes from: it makes up most of a small file, and names folders."""
+def _tidy(program: ExportedProgram) -> None:
+    """Take out where in which file each node comes from: it makes up most of a small file, and names folders.
+
+    So go assertions on sizes, which tracing makes of some that it is not certain of: any size is right.
+    """
     for module in program.graph_module.modules():
         if isinstance(module, torch.fx.GraphModule):
-            for node in module.graph.nodes:
+            for node in list(module.graph.nodes):
+                if node.target is torch.ops.aten._assert_scalar.default:
+                    module.graph.erase_node(node)
+                    continue
                 for name in ("stack_trace", "nn_module_stack", "source_fn_stack", "from_node"):
                     node.meta.pop(name, None)
 

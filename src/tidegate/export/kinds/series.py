@@ -18,7 +18,7 @@ from tidegate.specs.base import plain
 
 __all__ = ["exportable"]
 
-_TIMES = (5, 12, 33)
+_TIMES = (1, 7, 33)
 
 
 def exportable(model: SequenceClassifier | SequenceRegressor, levels: Sequence[float] | None = None) -> Exportable:
