@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import functools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -141,7 +142,7 @@ def row(name: str, problem: Problem, before: Any, after: Any) -> str:
     """Measure."""
     held = problem.held.tail(before.context_ + before.horizon) if isinstance(before, tg.Forecaster) else problem.held
     found = compare(before, after, held, pace=Pace(runs=9, least_seconds=0.1))
-    calls = {side: repeating(lambda model=model: model.predict(held)) for side, model in (("b", before), ("a", after))}
+    calls = {side: repeating(functools.partial(model.predict, held)) for side, model in (("b", before), ("a", after))}
     whole = interleaved(calls, Pace(runs=5)).ratio("b", "a").median
     first, second = problem.score(before), problem.score(after)
     return (

@@ -17,7 +17,8 @@ __all__ = ["Sample", "changed_files", "file_of", "read_sample"]
 
 Arrays = dict[str, np.ndarray[Any, Any]]
 _DTYPES = {"float32": "F32", "float64": "F64", "int64": "I64", "int32": "I32", "uint8": "U8", "bool": "BOOL",
-           "float16": "F16", "int8": "I8", "int16": "I16", "uint16": "U16", "uint32": "U32", "uint64": "U64"}  # fmt: skip
+           "float16": "F16", "int8": "I8", "int16": "I16", "uint16": "U16", "uint32": "U32",
+           "uint64": "U64"}  # fmt: skip
 _RIGHT = (True,) * 29 + (False,)
 _SIZES = (0, -1, 1, 2, 3, 1_000, 2**31, 2**40, 2**63, 10**30, 1.5, "2", None)
 

@@ -179,7 +179,7 @@ def changed_calls(asked: Sequence[Question]) -> st.SearchStrategy[Call]:
     return made
 
 
-_LETTERS = st.characters(exclude_categories=("Cs",))
+_LETTERS = st.characters(exclude_categories=["Cs"])
 _CONTENTS = ("bool_contents", "int_contents", "int64_contents", "uint_contents", "uint64_contents", "fp32_contents",
              "fp64_contents", "bytes_contents")  # fmt: skip
 _FIELDS = {"BOOL": "bool", "INT32": "int", "INT64": "int64", "FP32": "fp32", "FP64": "fp64", "BYTES": "bytes"}

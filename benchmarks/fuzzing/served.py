@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
@@ -41,10 +42,8 @@ def over_http(port: int, case: Post) -> str | Failure:
     received = b""
     try:
         with socket.create_connection(("127.0.0.1", port), timeout=_PATIENCE) as connection:
-            try:
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # refused before all of it was sent
                 connection.sendall(case.content)
-            except (BrokenPipeError, ConnectionResetError):  # refused before all of it was sent
-                pass
             while part := connection.recv(65536):
                 received += part
     except TimeoutError:

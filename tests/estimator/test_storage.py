@@ -85,7 +85,7 @@ def test_float16_refuses_what_it_cannot_hold() -> None:
 
 
 def test_only_matrices_that_are_weights_change() -> None:
-    arrays = {
+    arrays: dict[str, npt.NDArray[Any]] = {
         "crf.transitions": weights(40, 40),
         "norm.weight": weights(40),
         "counts.weight": np.arange(80, dtype=np.int64).reshape(2, 40),
@@ -161,4 +161,4 @@ def test_stored_is_described_as_it_is() -> None:
     stored = Stored(weights="int8", arrays=("a", "b"), gaps=("c",))
     assert Stored.from_dict(stored.to_dict()) == stored
     with pytest.raises(SpecError):
-        dataclasses.replace(stored, arrays=["a"])
+        dataclasses.replace(stored, arrays=["a"])  # type: ignore[arg-type]

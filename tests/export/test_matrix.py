@@ -38,7 +38,7 @@ ALL = bool(os.environ.get("TIDEGATE_MATRIX"))  # all options with both cells in 
 
 def branches(place: int) -> tuple[Any, ...]:
     """Give both cells, and a third of what else there is; with ``ALL`` all of it."""
-    small = {"hidden_size": SIZE}
+    small: dict[str, Any] = {"hidden_size": SIZE}
     more: list[Any] = [tg.Recurrent(cell=cell, **small, **options) for options in OPTIONS for cell in CELLS]
     more += [tg.Recurrent(peephole=True, **small), tg.Recurrent(peephole=True, activation="softsign", **small)]
     more += [tg.Dilated(cell=cell, dilations=(1, 3), **small) for cell in CELLS]

@@ -176,7 +176,8 @@ def _from_int8(name: str, arrays: dict[str, npt.NDArray[Any]]) -> npt.NDArray[An
             f"expected {name!r} as int8 with a float32 scale a row or a column; got {codes.dtype} {list(codes.shape)} "
             f"with {scale.dtype} {list(scale.shape)}"
         )
-    return (codes.reshape(rows, -1) * scale).reshape(codes.shape)
+    found: npt.NDArray[np.float32] = (codes.reshape(rows, -1) * scale).reshape(codes.shape)
+    return found
 
 
 def _to_float16(name: str, array: npt.NDArray[Any]) -> dict[str, npt.NDArray[Any]]:

@@ -73,13 +73,13 @@ def test_held_out_sentences_are_no_others(small_tagger: Make) -> None:
     spans = [[Span(0, 1, "x")] for _ in range(20)]
     recipe = small_tagger(training=Training(validation=0.25))._recipe
     part = Part(given=given, spans=spans)
-    rest, held = _held_out(part, recipe)
+    rest, held = _held_out(part, 0.25, recipe.seed)
     assert held is not None
     assert (len(rest.given), len(rest.spans), len(held.given)) == (15, 15, 5)
     assert {*rest.given.tokens, *held.given.tokens} == set(given.tokens)
-    assert _held_out(part, recipe)[0].given.tokens == rest.given.tokens
+    assert _held_out(part, 0.25, recipe.seed)[0].given.tokens == rest.given.tokens
     other = small_tagger(training=Training(validation=0.25), seed=1)._recipe
-    assert _held_out(part, other)[0].given.tokens != rest.given.tokens
+    assert _held_out(part, 0.25, other.seed)[0].given.tokens != rest.given.tokens
 
 
 def test_a_type_in_held_out_sentences_alone_is_trained_on(small_tagger: Make) -> None:
@@ -87,18 +87,17 @@ def test_a_type_in_held_out_sentences_alone_is_trained_on(small_tagger: Make) ->
     recipe = small_tagger(training=Training(validation=0.25))._recipe
     for rare in range(20):
         spans = [[Span(0, 1, "rare" if index == rare else "x")] for index in range(20)]
-        rest, held = _held_out(Part(given=given, spans=spans), recipe)
+        rest, held = _held_out(Part(given=given, spans=spans), 0.25, recipe.seed)
         assert held is not None
         assert (f"w{rare}",) in rest.given.tokens
         assert (f"w{rare}",) not in held.given.tokens
 
 
-def test_of_few_sentences_none_is_held_out(small_tagger: Make) -> None:
+def test_of_few_sentences_none_is_held_out() -> None:
     given = ConllSentences(tokens=(("a",), ("b",)))
     part = Part(given=given, spans=[[Span(0, 1, "x")], []])
     for share in (0, 0.1, 0.9):
-        recipe = small_tagger(training=Training(validation=share))._recipe
-        assert _held_out(part, recipe) == (part, None)
+        assert _held_out(part, share, 0) == (part, None)
 
 
 def test_without_a_length_there_are_thirty_epochs(small_tagger: Make, tagged: Tagged) -> None:

@@ -106,7 +106,7 @@ class _Scores(nn.Module):
         begin = steps.unsqueeze(1) - design.first - back  # [time, step]: the window whose step that is
         whole = (begin >= 0) & (begin + design.context <= lengths[:, None, None])  # [batch, time, step]
         places = (begin.clamp_min(0) * design.steps + back).flatten()
-        beside = made.flatten(1, 2).index_select(1, places).unflatten(1, (-1, design.steps))
+        beside = _split(made.flatten(1, 2).index_select(1, places), 1, design.steps)
         errors = (truth.unsqueeze(2) - beside).abs()
         judged = whole.unsqueeze(3) & observed.unsqueeze(2)
         covered = _average(errors, judged, design.together)
@@ -121,12 +121,10 @@ class _Scores(nn.Module):
         """Run the networks over a window from each step on; what lies past the end is not looked at later."""
         context, time = self.network.design.context, values.shape[1]
         rows = (torch.arange(time).unsqueeze(1) + torch.arange(context)).clamp_max(time - 1).flatten()
-        windows, seen = (
-            part.index_select(1, rows).unflatten(1, (-1, context)).flatten(0, 1) for part in (values, observed)
-        )
+        windows, seen = (_split(part.index_select(1, rows), 1, context).flatten(0, 1) for part in (values, observed))
         codes = series.unsqueeze(1).expand(-1, time).flatten()
         made: Tensor = self.network(Batch(values=windows, observed=seen, series=codes))
-        return made.double().unflatten(0, (-1, time))
+        return _split(made.double(), 0, time)
 
 
 def _average(errors: Tensor, judged: Tensor, together: str) -> Tensor:
@@ -215,3 +213,9 @@ def _metadata(model: AnomalyDetector, judges: Sequence[Judge]) -> dict[str, Any]
         "error_scale": judges[0].scale.tolist(),
         "error_scale_causal": judges[1].scale.tolist(),
     }
+
+
+def _split(values: Tensor, axis: int, size: int) -> Tensor:
+    """Split an axis in two, the second of a size."""
+    found: Tensor = values.unflatten(axis, (-1, size))  # type: ignore[no-untyped-call]
+    return found
