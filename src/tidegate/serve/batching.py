@@ -144,6 +144,15 @@ class Batcher:
         """Accept a request that is answered by a call of its own, in the same thread. Raises as `submit`."""
         return self._accept(_Job(self._loop.create_future(), time.monotonic(), deadline, None, function))
 
+    def require_room(self) -> None:
+        """Refuse a request that would find the queue full, before anything is spent on it. Raises `RequestError`."""
+        if len(self._waiting) >= self._limits.queue:
+            self.counts.refused += 1
+            raise RequestError(
+                Status.BUSY,
+                f"{self._limits.queue} requests wait for model {self._name!r} already, the most it takes; try later",
+            )
+
     def expire(self, now: float) -> None:
         """Give up the requests whose deadline has passed."""
         for job in (*self._waiting, *self._running):
@@ -156,12 +165,7 @@ class Batcher:
         self._go_on()
 
     def _accept(self, job: _Job) -> asyncio.Future[Any]:
-        if len(self._waiting) >= self._limits.queue:
-            self.counts.refused += 1
-            raise RequestError(
-                Status.BUSY,
-                f"{self._limits.queue} requests wait for model {self._name!r} already, the most it takes; try later",
-            )
+        self.require_room()
         self.counts.accepted += 1
         self._waiting.append(job)
         self._rows += job.size

@@ -194,6 +194,7 @@ class Engine:
         RequestError
             If the request cannot be answered, or there are too many.
         """
+        entry.batcher.require_room()
         if not asked.parameters:
             return entry.batcher.submit(entry.served.prepare(asked, self.limits.rows), deadline)
         sequence = sequence_of(asked.parameters)

@@ -147,6 +147,7 @@ class GrpcApi:
                 context.add_done_callback(self._sent)
                 entry = engine.find(request.model_name, request.model_version)
                 model = (entry.name, entry.version)
+                entry.batcher.require_room()
                 asked = _asked(request)
                 deadline = deadline_of(asked.parameters, context.time_remaining(), engine.limits.timeout)
                 answer = await engine.ask(entry, asked, deadline)

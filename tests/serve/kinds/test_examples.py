@@ -192,7 +192,7 @@ def test_other_kinds_are_passed_over(
     fitted: dict[str, tuple[Any, Served]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fitted[REGRESSOR][0].save(tmp_path / "m.safetensors")
-    monkeypatch.delitem(KINDS, REGRESSOR)  # type: ignore[arg-type]  # as a kind of a later version is absent
+    monkeypatch.delitem(KINDS, REGRESSOR)  # as a kind of a later version is absent
     with pytest.raises(UnsupportedError) as caught:
         load_served(tmp_path / "m.safetensors")
     assert str(caught.value) == (
