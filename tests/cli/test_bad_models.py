@@ -83,7 +83,7 @@ def text(_: bytes) -> bytes:
         (cut_in_the_header, "is truncated: its header takes"),
         (flipped_weight, "was altered or damaged after it was written"),
         (flipped_description, "was altered or damaged after it was written"),
-        (newer, "is of version 99 of tidegate.model; this Tidegate reads up to 1"),
+        (newer, "is of version 99 of tidegate.model; this Tidegate reads up to 2"),
         (declares_more, "is truncated: its tensors take"),
         (huge_header, "is not a Tidegate file"),
         (pickled, "is a Python pickle, not a Tidegate file; Tidegate never loads pickles"),
