@@ -62,7 +62,10 @@ def test_it_can_be_read_as_it_is(file: ModelFile) -> None:
         ({"learned": {"temperature": 0}}, "expected a temperature from "),
         ({"learned": {"temperature": "hot"}}, "could not convert string to float: 'hot'"),
         ({"arrays": {"wide.bias": np.zeros(3, np.float32)}}, "expected ratios and weights ["),
-        ({"arrays": {"wide.bias": np.zeros(1)}}, "expected n-grams as int64 or uint32, their ratios and weights as float32"),
+        (
+            {"arrays": {"wide.bias": np.zeros(1)}},
+            "expected n-grams as int64 or uint32, their ratios and weights as float32",
+        ),
         ({"arrays": {"frequencies": np.array([2.0, 0.0])}}, "expected the share of each of 2 labels; got float64 [2]"),
         ({"arrays": {"vocabulary.ends": np.array([99])}}, "expected the ends of strings in order, up to "),
         ({"arrays": {"subwords": np.array([1], np.uint8)}}, "expected subwords as the library tokenizers writes them"),
