@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Options", "run"]
 
+_SLOWER = 3  # the rate after pruning beside that of the training; a tenth, which fine_tune takes, is too little for it
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Options:
@@ -116,7 +118,14 @@ def _smaller(options: Options, model: Any, console: Console) -> Any:
             model = distill(model, options.student, data, callbacks=console.progress())
         if options.prune is not None:
             steps = 200 if options.steps is None else options.steps
-            model = prune(model, units=options.prune).fine_tune(data, max_steps=steps, callbacks=console.progress())
+            pruned = prune(model, units=options.prune)
+            model = pruned.fine_tune(
+                data,
+                max_steps=steps,
+                learning_rate=pruned.training.learning_rate / _SLOWER,
+                schedule="cosine",
+                callbacks=console.progress(),
+            )
     weights = options.weights or ("int8" if options.train is None else "float32")
     return model if weights == "float32" else quantize(model, weights)
 
