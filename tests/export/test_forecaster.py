@@ -22,13 +22,12 @@ from tidegate.forecast.frames import probabilities_of
 HORIZON, CONTEXT, SEASON = 4, 12, 6
 GRU = tg.Recurrent(cell="gru", hidden_size=5)
 LSTM = tg.Recurrent(hidden_size=5)
-PARTS = (tg.Convolution(channels=4), tg.Recurrent(hidden_size=4, bidirectional=True), tg.SelfAttention(heads=2))
 
 # Every strategy; among them every cell, kind of part, head, scaling and kind of covariate that a graph can have.
 MODELS: dict[str, dict[str, Any]] = {
     "direct": {
         "strategy": "direct",
-        "network": PARTS,
+        "network": tg.Recurrent(hidden_size=4, bidirectional=True),
         "scaling": tg.Scaling(method="robust", transform="boxcox"),
         "uncertainty": tg.Uncertainty(calibration=0.2),
     },
