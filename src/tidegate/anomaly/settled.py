@@ -39,6 +39,8 @@ class Settled:
     def __post_init__(self) -> None:
         if not self.columns.targets or not self.ids:
             raise SpecError("a detector has at least one variable and one series")
+        if not all(isinstance(name, str | int | float) for name in self.ids):  # found later, an error without words
+            raise SpecError("series are called by texts or numbers")
 
     def codes(self, table: SeriesTable) -> IntArray:
         """Give each series of a table its number in training, ``[series]``; −1 for one never seen.

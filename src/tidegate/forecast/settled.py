@@ -86,6 +86,7 @@ class Settled:
             raise SpecError("the vocabularies and the sizes of the embeddings do not agree")
         if len(self.categorical) != len(self.vocabularies):
             raise SpecError(f"{len(self.categorical)} categories cannot have {len(self.vocabularies)} vocabularies")
+        self._require_names()
 
     @property
     def context(self) -> int:
@@ -129,6 +130,18 @@ class Settled:
             )
             for member, context, power, output in zip(members, self.contexts, self.powers, self.outputs, strict=True)
         ]
+
+    def _require_names(self) -> None:
+        """Refuse what only an altered file says; found later, it would be an error without words."""
+        plain = all(isinstance(name, str | int) for name in self.ids)
+        words = all(isinstance(name, str) for names in (self.categorical, *self.vocabularies) for name in names)
+        if not (plain and words):
+            raise SpecError("series and categories are called by texts or whole numbers")
+        shapes, columns = self.covariates, self.columns
+        static = set(columns.static).difference(self.categorical)
+        for what, named, counted in (("past", columns.past, shapes.past), ("static", static, shapes.static)):
+            if len(named) != len(counted):
+                raise SpecError(f"{len(named)} {what} covariates are named, {len(counted)} described")
 
     def to_dict(self) -> dict[str, Any]:
         """Describe it in types that JSON knows."""
