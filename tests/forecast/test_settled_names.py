@@ -24,7 +24,10 @@ def described() -> dict[str, Any]:
     ("changes", "words"),
     [
         ({"ids": [{"a": 1}]}, "series and categories are called by texts or whole numbers"),
-        ({"vocabularies": [[["a"]]]}, "series and categories are called by texts or whole numbers"),
+        (
+            {"vocabularies": [[["a"]]], "categorical": ["c"], "covariates": {"categories": [1]}},
+            "series and categories are called by texts or whole numbers",
+        ),
         ({"covariates": {"past": [True]}}, "0 past covariates are named, 1 described"),
     ],
 )
